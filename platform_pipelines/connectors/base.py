@@ -1,0 +1,127 @@
+"""The connector contract: what a system must do to be a source or a destination.
+
+A connector only moves batches. The order of work (land, validate, deduplicate,
+load, retry) belongs to the engine, and shared SQL to ``platform_pipelines.sql``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from platform_pipelines.cursor import Cursor
+    from platform_pipelines.model import (
+        Feed,
+        Load,
+        LoadPlan,
+        Mode,
+        Offset,
+        Page,
+        ReadPlan,
+        Receipt,
+        Stream,
+        StreamInfo,
+        TimeSlice,
+        ValueSlice,
+        Window,
+    )
+
+
+class Connector(BaseModel):
+    """Base of all connectors: a frozen model that is its own configuration.
+
+    Every field is a key of ``connectors.yaml``; unknown keys are refused. Fields
+    named in ``paths`` are taken relative to the project's root.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    #: configuration fields that hold a local path
+    paths: ClassVar[frozenset[str]] = frozenset()
+    #: load modes of a destination; empty for a connector that is a source only
+    modes: ClassVar[frozenset[Mode]] = frozenset()
+    #: keys allowed in ``source.options``
+    source_options: ClassVar[frozenset[str]] = frozenset()
+
+    type: str
+
+    def check(self) -> None:
+        """Reach the system and say nothing if all is well.
+
+        Raises:
+            ConnectError: it cannot be reached or refuses the credentials.
+        """
+        raise NotImplementedError
+
+
+@runtime_checkable
+class Source(Protocol):
+    """A connector that can be read."""
+
+    def check(self) -> None:
+        """See :meth:`Connector.check`."""
+
+    def streams(self) -> list[StreamInfo]:
+        """The streams on offer, sorted by name."""
+
+    def read(self, stream: Stream, window: Window, resume: Any) -> Iterator[Page]:  # noqa: ANN401 - any JSON value
+        """Read the part of ``stream`` that ``window`` describes, all pages in one schema.
+
+        Raises:
+            ConnectError: the system cannot be reached.
+            InvalidData: the stream does not exist or cannot be read as declared.
+        """
+
+
+@runtime_checkable
+class Destination(Protocol):
+    """A connector that can be loaded."""
+
+    def check(self) -> None:
+        """See :meth:`Connector.check`."""
+
+    def offset(self, feed: Feed, table: str) -> Offset | None:
+        """The last batch of ``feed`` that ``table`` holds; None if there was none."""
+
+    def load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:
+        """Write rows and offset in one commit.
+
+        Raises:
+            OffsetConflict: the stored offset is not ``load.previous``.
+            ConnectError: the system cannot be reached.
+        """
+
+
+@runtime_checkable
+class Plannable(Protocol):
+    """A source that can say what it would ask, without reading."""
+
+    def plan_read(self, stream: Stream, window: Window) -> ReadPlan:
+        """The query that :meth:`Source.read` would run now."""
+
+
+@runtime_checkable
+class Evolvable(Protocol):
+    """A destination with a schema that loads may change."""
+
+    def plan_load(self, load: Load) -> LoadPlan:
+        """The schema changes that :meth:`Destination.load` would make."""
+
+    def forget(self, feed: Feed, table: str) -> None:
+        """Remove the feed's offset (``state --reset``); rows stay until the next epoch replaces them."""
+
+
+@runtime_checkable
+class ChangeAware(Protocol):
+    """A source that can say cheaply how far each partition has come."""
+
+    def partition_cursors(
+        self, stream: Stream, window: Window, slices: dict[str, TimeSlice | ValueSlice]
+    ) -> dict[str, Cursor | None]:
+        """The highest cursor of each partition that has rows: ``{partition key: cursor}``."""

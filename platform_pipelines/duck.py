@@ -1,0 +1,91 @@
+"""The embedded DuckDB: connections, bundled extensions, quoting.
+
+What is run on a connection is left to the callers. Extensions come as wheels
+and are loaded from disk, so nothing is downloaded at run time.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platform_pipelines.errors import FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import duckdb
+
+#: memory DuckDB may use before it spills to disk, unless the caller says otherwise
+DEFAULT_MEMORY = "256MB"
+
+
+def connect(
+    path: Path | str | None = None,
+    *,
+    read_only: bool = False,
+    extensions: Sequence[str] = (),
+    memory_limit: str | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB connection in UTC that spills to disk and never goes online.
+
+    Args:
+        path: database file; None for a private in-memory database.
+        read_only: open the file without the write lock.
+        extensions: bundled extensions to load, such as ``postgres_scanner`` or ``icu``.
+        memory_limit: such as ``1GB``; default ``PIPELINES_DUCKDB_MEMORY`` or 256 MB.
+            Applies to in-memory databases; a database file keeps DuckDB's own limit.
+
+    Raises:
+        FatalError: an extension's wheel is not installed.
+        duckdb.Error: the file cannot be opened.
+    """
+    import duckdb
+
+    target = ":memory:" if path is None else str(path)
+    connection = duckdb.connect(target, read_only=read_only)
+    connection.execute("set autoinstall_known_extensions=false; set autoload_known_extensions=false")
+    if path is None:
+        limit = memory_limit or os.environ.get("PIPELINES_DUCKDB_MEMORY", DEFAULT_MEMORY)
+        connection.execute(f"set memory_limit={literal(limit)}")
+        connection.execute(f"set temp_directory={literal(str(spill_folder()))}")
+    for extension in ("icu", *extensions):
+        connection.execute(f"load {literal(str(extension_file(extension)))}")
+    connection.execute("set timezone='UTC'; set enable_progress_bar=false")
+    return connection
+
+
+def spill_folder() -> Path:
+    """Where in-memory databases spill: one folder a process, under the system's temporary folder."""
+    return Path(tempfile.gettempdir()) / f"pipelines-duckdb-{os.getpid()}"
+
+
+def extension_file(name: str) -> Path:
+    """Path of a bundled extension's binary.
+
+    Raises:
+        FatalError: the wheel ``duckdb-extension-NAME`` is not installed.
+    """
+    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
+    places = list(spec.submodule_search_locations or []) if spec else []
+    for place in places:
+        for file in Path(place).rglob("*.duckdb_extension"):
+            return file
+    msg = (
+        f"DuckDB's extension {name!r} is not installed. "
+        f"Install the wheel `duckdb-extension-{name.replace('_', '-')}` of DuckDB's own version."
+    )
+    raise FatalError(msg)
+
+
+def quote(identifier: str) -> str:
+    """An identifier in double quotes, as SQL:1992 and DuckDB and PostgreSQL have it."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A string literal in single quotes."""
+    return "'" + text.replace("'", "''") + "'"

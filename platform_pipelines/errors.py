@@ -1,0 +1,113 @@
+"""Every error this package raises on purpose, classed by what to do next.
+
+    PipelinesError
+    ├── SpecError            fix the YAML, the command or the environment    exit 2
+    │   ├── UsageError       a command or call that makes no sense
+    │   └── SecretError      a secret reference that does not resolve
+    ├── DataError            fix the data, or change what the YAML declares  exit 1
+    │   ├── CursorError      cursor missing, NULL, or of a new type
+    │   ├── SchemaDrift      the schema contract refuses a change
+    │   ├── GateClosed       the quality gate held a batch                   exit 3
+    │   └── InvalidData      a value, file or key that cannot be loaded
+    ├── RetriableError       try again                                       exit 1
+    │   ├── FeedBusy         another run holds the feed
+    │   ├── OffsetConflict   another run loaded the batch first
+    │   └── ConnectError     the system cannot be reached                    exit 4
+    └── FatalError           call someone: a promise would be broken         exit 1
+        ├── StoreCorrupt     the landing log does not say what it must
+        └── AccountingError  rows read are not all accounted for
+
+What does *not* belong here: catching. Each error is raised where the fact is
+known and shown where a person or a machine reads it (cli, orchestration).
+"""
+
+from __future__ import annotations
+
+
+class PipelinesError(Exception):
+    """Base of all errors raised on purpose.
+
+    Attributes:
+        exit_code: what the command line exits with.
+    """
+
+    exit_code = 1
+
+
+class SpecError(PipelinesError):
+    """The declaration is wrong: fix the YAML, the command or the environment.
+
+    Args:
+        message: what is wrong, what is allowed, and the next step.
+        file: path of the YAML file, shown as ``file:line``.
+        line: line in that file, counted from 1.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, file: str | None = None, line: int | None = None) -> None:
+        self.message = message
+        self.file = file
+        self.line = line
+        place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
+        super().__init__(f"{place}{message}")
+
+
+class UsageError(SpecError):
+    """A command line or a call that makes no sense for this pipeline."""
+
+
+class SecretError(SpecError):
+    """A secret reference such as ``${env://NAME}`` does not resolve."""
+
+
+class DataError(PipelinesError):
+    """The data does not fit the declaration: mend one of the two."""
+
+
+class CursorError(DataError):
+    """The cursor field is missing, NULL where it must not be, or of a new type."""
+
+
+class SchemaDrift(DataError):
+    """The source's schema changed in a way the schema contract refuses."""
+
+
+class GateClosed(DataError):
+    """The quality gate held a batch; no destination was touched."""
+
+    exit_code = 3
+
+
+class InvalidData(DataError):
+    """A value, a file or a key cannot be read or loaded as declared."""
+
+
+class RetriableError(PipelinesError):
+    """A passing fault: the same call may succeed when tried again."""
+
+
+class FeedBusy(RetriableError):
+    """Another run works on the same feed."""
+
+
+class OffsetConflict(RetriableError):
+    """Another run committed this load first; nothing was written twice."""
+
+
+class ConnectError(RetriableError):
+    """The system cannot be reached or refuses the credentials."""
+
+    exit_code = 4
+
+
+class FatalError(PipelinesError):
+    """Going on would break a promise: someone must look."""
+
+
+class StoreCorrupt(FatalError):
+    """A manifest or a batch in the landing log is unreadable or changed."""
+
+
+class AccountingError(FatalError):
+    """Rows read are not equal to rows loaded, rejected, filtered and deduplicated."""
