@@ -5,11 +5,13 @@ Statements are written by the modules beside this one; nothing here runs them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from platform_pipelines.duck import literal, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: what a comparison needs to know of a column's type
 Family = Literal["int", "decimal", "float", "string", "uuid", "bool", "date", "timestamp", "timestamptz", "other"]
@@ -43,7 +45,7 @@ class Dialect:
         name: such as ``duckdb``, ``postgres`` or a SQLAlchemy dialect's name.
         quote: quotes an identifier.
         literal: writes a literal of a family; see :func:`typed_literal`.
-        fraction_digits: fraction digits of a timestamp literal at most.
+        fraction_digits: fraction digits of a timestamp without zone at most; instants have six.
         byte_order: the clause that makes text compare by bytes, as Python does.
     """
 

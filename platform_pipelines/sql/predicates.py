@@ -114,7 +114,7 @@ def _render(condition: Condition, dialect: Dialect) -> str:
     compared = name + (dialect.byte_order if condition.family == "string" else "")
 
     def value(text: str) -> str:
-        return dialect.literal(condition.family, _fit(condition.family, text, dialect.fraction_digits))
+        return dialect.literal(condition.family, _fit(condition.family, text, dialect))
 
     parts = []
     if condition.low is not None:
@@ -190,8 +190,9 @@ def _plain(instant: dt.datetime) -> str:
     return instant.replace(tzinfo=None).isoformat(sep=" ")
 
 
-def _fit(family: Family, text: str, digits: int) -> str:
-    """Round a timestamp's fraction up to ``digits``, which keeps half-open bounds exact."""
+def _fit(family: Family, text: str, dialect: Dialect) -> str:
+    """Round a timestamp's fraction up to what the dialect can hold, which keeps half-open bounds exact."""
+    digits = dialect.fraction_digits if family == "timestamp" else min(6, dialect.fraction_digits)
     base, _, fraction = text.partition(".")
     if family not in {"timestamp", "timestamptz"} or len(fraction) <= digits:
         return text

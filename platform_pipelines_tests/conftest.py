@@ -1,0 +1,32 @@
+"""Fixtures shared by all tests: a real PostgreSQL."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from platform_pipelines_tests.servers import postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn() -> Iterator[str]:
+    """DSN of a PostgreSQL server's database ``postgres``; the server lives as long as the test session."""
+    with postgres() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def postgres_database(postgres_dsn: str) -> Iterator[str]:
+    """DSN of an empty database for one test."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_dsn, autocommit=True) as server:
+        server.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
+        yield postgres_dsn.rsplit("/", 1)[0] + f"/{name}"
+        server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
