@@ -48,6 +48,8 @@ class Connector(BaseModel):
     modes: ClassVar[frozenset[Mode]] = frozenset()
     #: keys allowed in ``source.options``
     source_options: ClassVar[frozenset[str]] = frozenset()
+    #: whether a destination keeps offsets; if not, the engine keeps them in the landing log
+    durable: ClassVar[bool] = True
 
     type: str
 

@@ -1,0 +1,179 @@
+"""Finds connector types and opens connections; imports a connector only when it is used.
+
+What a connector does is left to its module, reading YAML to ``spec``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from platform_pipelines.connectors.base import Connector, Destination, Source
+from platform_pipelines.errors import SpecError
+from platform_pipelines.spec import Capabilities
+from platform_pipelines.spec.secrets import has_reference, mask, resolve
+
+if TYPE_CHECKING:
+    from platform_pipelines.spec import ConnectorSpec
+
+GROUP = "platform_pipelines.connectors"
+
+#: these work without installed metadata, such as from a source tree
+_BUILT_IN = {
+    "duckdb": "DuckDBConnector",
+    "files": "FilesConnector",
+    "logger": "LoggerConnector",
+    "memory": "MemoryConnector",
+    "postgres": "PostgresConnector",
+    "sql": "SqlConnector",
+}
+
+
+@cache
+def connector_types() -> dict[str, EntryPoint]:
+    """All connector types by name: those shipped, then installed plug-ins, which may replace them."""
+    found = {name: EntryPoint(name, f"{GROUP}.{name}:{cls}", GROUP) for name, cls in _BUILT_IN.items()}
+    found |= {point.name: point for point in entry_points(group=GROUP)}
+    return dict(sorted(found.items()))
+
+
+@cache
+def connector_class(type_name: str) -> type[Connector]:
+    """The class of a connector type.
+
+    Raises:
+        SpecError: no such type, or its plug-in cannot be imported.
+    """
+    known = connector_types()
+    if type_name not in known:
+        msg = f"Unknown connector type `{type_name}`. Allowed: {', '.join(known)}.{_near(type_name, known)}"
+        raise SpecError(msg)
+    point = known[type_name]
+    try:
+        loaded = point.load()
+    except (ImportError, AttributeError) as error:
+        msg = (
+            f"Connector type `{type_name}` cannot be imported from {point.value}: {error}. Install what it needs, "
+            "or mend the package that offers it."
+        )
+        raise SpecError(msg) from error
+    if not (isinstance(loaded, type) and issubclass(loaded, Connector)):
+        msg = f"Connector type `{type_name}`: {point.value} is not a subclass of platform_pipelines' `Connector`."
+        raise SpecError(msg)
+    return loaded
+
+
+@cache
+def capabilities(type_name: str) -> Capabilities:
+    """What a connector type can do, from its class alone.
+
+    Raises:
+        SpecError: see :func:`connector_class`.
+    """
+    cls = connector_class(type_name)
+    return Capabilities(
+        source=_offers(cls, Source),
+        destination=_offers(cls, Destination) and bool(cls.modes),
+        modes=frozenset(cls.modes),
+        keys=frozenset(_keys(cls)),
+        source_options=cls.source_options,
+    )
+
+
+def check_config(spec: ConnectorSpec) -> None:
+    """Check a connection's keys and values without resolving its secrets.
+
+    Raises:
+        SpecError: unknown type or key, missing key, or a value that is not allowed.
+    """
+    cls = _class_of(spec)
+    try:
+        cls.model_validate(dict(spec.config))
+    except ValidationError as error:
+        plain = [e for e in error.errors() if not _hidden(spec, e)]
+        if plain:
+            raise _explain(spec, cls, plain) from None
+
+
+def open_connector(spec: ConnectorSpec, root: Path) -> Connector:
+    """Build a connection: secrets resolved, paths absolute; nothing is contacted yet.
+
+    Args:
+        spec: the connection as declared.
+        root: the project's folder, under which relative paths lie.
+
+    Raises:
+        SpecError: see :func:`check_config`.
+        SecretError: a secret reference does not resolve.
+    """
+    cls = _class_of(spec)
+    config = resolve(dict(spec.config))
+    for name in cls.paths & config.keys():
+        config[name] = _absolute(config[name], root)
+    try:
+        return cls.model_validate(config)
+    except ValidationError as error:
+        raise _explain(spec, cls, list(error.errors())) from None
+
+
+def _class_of(spec: ConnectorSpec) -> type[Connector]:
+    try:
+        return connector_class(spec.type)
+    except SpecError as error:
+        raise SpecError(f"Connector `{spec.name}`: {error.message}", file=spec.file, line=spec.line) from error
+
+
+def _absolute(value: Any, root: Path) -> Any:  # noqa: ANN401 - any YAML value
+    if not isinstance(value, str) or "://" in value:
+        return value
+    return str((root / Path(value).expanduser()).absolute())
+
+
+def _offers(cls: type[Connector], protocol: type) -> bool:
+    wanted = {"read", "streams"} if protocol is Source else {"load", "offset"}
+    return all(callable(getattr(cls, name, None)) for name in wanted)
+
+
+def _keys(cls: type[Connector]) -> list[str]:
+    return [field.alias or name for name, field in cls.model_fields.items()]
+
+
+def _hidden(spec: ConnectorSpec, error: Any) -> bool:  # noqa: ANN401 - pydantic's error mapping
+    """Whether the error concerns a value that a secret reference stands for."""
+    if error["type"] in {"missing", "extra_forbidden"} or not error["loc"]:
+        return False
+    return has_reference(spec.config.get(str(error["loc"][0])))
+
+
+def _explain(spec: ConnectorSpec, cls: type[Connector], errors: list[Any]) -> SpecError:
+    parts = [_sentence(spec, cls, error) for error in errors]
+    message = f"Connector `{spec.name}` (type {spec.type}): {' '.join(parts)}"
+    return SpecError(mask(message), file=spec.file, line=spec.line)
+
+
+def _sentence(spec: ConnectorSpec, cls: type[Connector], error: Any) -> str:  # noqa: ANN401 - pydantic's error mapping
+    path = [str(part) for part in error["loc"]]
+    where = ".".join(path) or "configuration"
+    if error["type"] == "extra_forbidden":
+        known = _keys(cls) if len(path) == 1 else _keys_below(cls, path[0])
+        return f"unknown key `{where}`. Allowed: {', '.join(known)}.{_near(path[-1], known)}"
+    if error["type"] == "missing":
+        return f"the key `{where}` is missing. Keys: {', '.join(_keys(cls))}."
+    written = spec.config.get(path[0]) if path else None
+    shown = "" if written is None or isinstance(written, dict) else f" is {written!r}:"
+    return f"`{where}`{shown} {error['msg'].removeprefix('Value error, ')}."
+
+
+def _keys_below(cls: type[Connector], name: str) -> list[str]:
+    model = cls.model_fields[name].annotation
+    return list(getattr(model, "model_fields", {}))
+
+
+def _near(name: str, known: Any) -> str:  # noqa: ANN401 - any iterable of names
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean `{close[0]}`?" if close else ""
