@@ -1,0 +1,158 @@
+"""Select from and merge into Arrow tables: DuckDB decides which rows, Arrow moves them.
+
+Values never pass through DuckDB, so every Arrow type survives as it is. Where
+tables are kept is left to the caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from platform_pipelines import duck
+from platform_pipelines.formats.versions import RESERVED, kept_columns, removes, same_key, unified, wins
+from platform_pipelines.model import Receipt
+from platform_pipelines.sql.dialect import DUCKDB
+from platform_pipelines.sql.predicates import families, window_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from platform_pipelines.model import Load, Window
+
+#: the column that says which feed wrote a row
+FEED = "_pipelines_feed"
+
+
+@dataclass(frozen=True, slots=True)
+class _Matches:
+    """Staged rows by what becomes of them; row numbers in the stage and in the table."""
+
+    inserted: pa.Array
+    replacing: pa.Array
+    replaced: pa.Array
+    deleted: pa.Array
+    dropped: pa.Array
+
+
+def public(table: pa.Table) -> pa.Table:
+    """The table without bookkeeping columns."""
+    return table.drop_columns([n for n in table.column_names if n.startswith(RESERVED)])
+
+
+def select(table: pa.Table, window: Window) -> pa.Table:
+    """The rows that a window asks for, in their order."""
+    where = window_sql(window, families(table.schema), DUCKDB)
+    if not where:
+        return table
+    part = window.partition.field if window.partition else None
+    names = [name for name in {window.field, part} if name is not None]
+    with duck.connect() as connection:
+        connection.register("stored", _numbered(table.select(names), "n"))
+        chosen = connection.execute(f"select n from stored where {where} order by n").to_arrow_table()
+    return table.take(chosen.column("n"))
+
+
+def merge(current: pa.Table | None, stage: pa.Table, load: Load) -> tuple[pa.Table, Receipt]:
+    """The table after the load, and what was counted."""
+    rows = stage.num_rows
+    stage = stage.select(kept_columns(load))
+    stage = stage.append_column(FEED, _repeat(load.feed.id, rows))
+    if current is None:
+        current = stage.schema.empty_table()
+    schema = unified(current.schema, stage.schema)
+    if load.mode in {"append", "replace"}:
+        kept = _without_replaced(current, load)
+        return _stack([kept, stage], schema), Receipt(staged=rows, loaded=rows)
+    found = _match(current, stage, load)
+    parts = [_remove(current, [found.replaced, found.deleted, found.dropped])]
+    if load.mode != "delete":
+        parts.append(_filled(stage, current, found))
+    if load.mode == "merge":
+        parts.append(stage.take(found.inserted))
+    loaded = len(found.replacing) + len(found.deleted) + (len(found.inserted) if load.mode == "merge" else 0)
+    if load.mode == "delete":
+        schema = current.schema
+    return _stack(parts, schema), Receipt(staged=rows, loaded=loaded, superseded=rows - loaded)
+
+
+def _without_replaced(current: pa.Table, load: Load) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not load.fresh:
+        return current
+    if load.mode == "replace" and load.feed.partition is None:
+        return current.slice(0, 0)
+    if FEED not in current.column_names:
+        return current
+    own = pc.equal(current.column(FEED), pa.scalar(load.feed.id))
+    return current.filter(pc.invert(pc.fill_null(own, False)))  # noqa: FBT003 - pyarrow's signature
+
+
+def _match(current: pa.Table, stage: pa.Table, load: Load) -> _Matches:
+    with duck.connect() as connection:
+        names = [n for n in dict.fromkeys([*load.key, load.cursor, FEED]) if n in current.column_names]
+        connection.register("t", _numbered(current.select(names), "n"))
+        connection.register("s", _numbered(stage, "m"))
+        comparable = load.cursor in current.column_names
+        feed = f"t.{FEED}" if FEED in current.column_names else "null"
+        connection.execute(
+            f"create temp table found as select s.m, t.n, ({wins(load, comparable, feed)}) as wins, "
+            f"({removes(load)}) as removes from s left join t on {same_key(load)}"
+        )
+        own = f"t.{FEED} = {duck.literal(load.feed.id)} and n not in (select n from found where n is not null)"
+        stale = f"select n from t where {own}" if load.fresh and load.mode == "merge" and feed != "null" else None
+
+        def numbers(sql: str) -> pa.Array:
+            return connection.execute(sql).to_arrow_table().column(0).combine_chunks()
+
+        return _Matches(
+            inserted=numbers("select m from found where n is null and not removes order by m"),
+            replacing=numbers("select m from found where n is not null and wins and not removes order by m, n"),
+            replaced=numbers("select n from found where n is not null and wins and not removes order by m, n"),
+            deleted=numbers("select n from found where n is not null and wins and removes order by m"),
+            dropped=numbers(stale or "select n from found where false"),
+        )
+
+
+def _filled(stage: pa.Table, current: pa.Table, found: _Matches) -> pa.Table:
+    """The staged rows that replace others; columns that the load lacks keep the old values."""
+    rows = stage.take(found.replacing)
+    old = current.take(found.replaced)
+    for name in current.column_names:
+        if name not in stage.column_names:
+            rows = rows.append_column(current.schema.field(name), old.column(name))
+    return rows
+
+
+def _remove(table: pa.Table, numbers: Sequence[pa.Array]) -> pa.Table:
+    import numpy as np
+
+    keep = np.ones(table.num_rows, dtype=bool)
+    for part in numbers:
+        keep[part.to_numpy(zero_copy_only=False)] = False
+    import pyarrow as pa
+
+    return table.filter(pa.array(keep))
+
+
+def _stack(parts: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
+    import pyarrow as pa
+
+    stacked = pa.concat_tables(parts, promote_options="permissive")
+    return stacked.select(schema.names).cast(schema)
+
+
+def _numbered(table: pa.Table, name: str) -> pa.Table:
+    import pyarrow as pa
+
+    return table.append_column(name, pa.array(range(table.num_rows), pa.int64()))
+
+
+def _repeat(text: str, rows: int) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.repeat(pa.scalar(text), rows)

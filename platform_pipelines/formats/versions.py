@@ -1,0 +1,86 @@
+"""Which of two versions of a row stays when a load meets rows that are there already.
+
+Tables in memory and table folders share these rules; SQL databases follow the
+same ones in their own statements.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from platform_pipelines.duck import literal, quote
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from platform_pipelines.model import Load
+
+#: prefix of bookkeeping columns
+RESERVED = "_pipelines_"
+
+
+def kept_columns(load: Load) -> list[str]:
+    """The columns of the load that a table keeps: no bookkeeping but the cursor that merge compares."""
+    compared = load.cursor if load.mode in {"merge", "update"} else None
+    return [name for name in load.schema.names if not name.startswith(RESERVED) or name == compared]
+
+
+def same_key(load: Load, stage: str = "s", target: str = "t") -> str:
+    """The join condition of a staged row and the row it replaces."""
+    return " and ".join(f"{stage}.{quote(k)} = {target}.{quote(k)}" for k in load.key)
+
+
+def wins(load: Load, comparable: bool, feed: str, stage: str = "s", target: str = "t") -> str:
+    """The condition under which a staged row replaces the row of its key; NULL counts as no.
+
+    Args:
+        load: the load.
+        comparable: whether the rows that are there have the cursor column.
+        feed: SQL expression of the feed that wrote the row that is there.
+        stage: alias of the staged rows.
+        target: alias of the rows that are there.
+    """
+    if load.cursor is None or not comparable:
+        return "true"
+    cursor = quote(load.cursor)
+    rule = f"{stage}.{cursor} >= {target}.{cursor} or {target}.{cursor} is null"
+    return f"({feed} = {literal(load.feed.id)} or {rule})" if load.fresh else f"({rule})"
+
+
+def removes(load: Load, stage: str = "s") -> str:
+    """The condition under which a staged row deletes the row of its key."""
+    if load.mode == "delete":
+        return "true"
+    if load.delete_field is None or load.delete_action == "soft":
+        return "false"
+    return f"{stage}.{quote(load.delete_field)} is not null"
+
+
+def unified(old: pa.Schema | None, new: pa.Schema) -> pa.Schema:
+    """One schema for both: columns of the old first, types widened where they differ.
+
+    Raises:
+        InvalidData: a column's types have no common type that holds both.
+    """
+    import pyarrow as pa
+
+    from platform_pipelines.errors import InvalidData
+
+    if old is None:
+        return new
+    fields = {field.name: field for field in old}
+    for field in new:
+        known = fields.get(field.name)
+        if known is None or known.type == field.type:
+            fields[field.name] = (known or field).with_nullable(True)
+            continue
+        try:
+            both = pa.unify_schemas([pa.schema([known]), pa.schema([field])], promote_options="permissive")
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            msg = (
+                f"Column {field.name!r} is {known.type} in the table and {field.type} in the load; no type holds both. "
+                "Convert it by a `map` transform, or load it under another name."
+            )
+            raise InvalidData(msg) from error
+        fields[field.name] = both.field(0).with_nullable(True)
+    return pa.schema(list(fields.values()))
