@@ -1,0 +1,50 @@
+"""A saved or inline connection, unresolved: what it allows is known to the connectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorSpec:
+    """One connection as written in the YAML.
+
+    Attributes:
+        name: its name in ``connectors.yaml``; inline ones are named after their
+            place, as in ``flights.source``.
+        type: the connector type, an entry point of ``platform_pipelines.connectors``.
+        config: all keys including ``type``; secret references unresolved.
+        file: the YAML file that holds it.
+        line: its line in that file, counted from 1.
+    """
+
+    name: str
+    type: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    file: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a connector type can do, told to the spec by whoever knows connectors.
+
+    Attributes:
+        source: whether it can be read.
+        destination: whether it can be loaded.
+        modes: load modes it supports.
+        keys: configuration keys it takes, including ``type``.
+        source_options: keys allowed in ``source.options``.
+    """
+
+    source: bool
+    destination: bool
+    modes: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+    source_options: frozenset[str] = frozenset()
+
+
+#: The capabilities of a connector type; raises SpecError for a type that does not exist.
+CapabilitiesOf = Callable[[str], Capabilities]

@@ -1,0 +1,162 @@
+"""Secret references: resolved only when a run needs them, masked wherever text leaves the process.
+
+``${env://NAME}``, ``${env://NAME:-default}``, ``${file:///path}`` and
+``${gsm://projects/P/secrets/S}`` may stand anywhere in a text. Every resolved
+value is remembered for the life of the process, so that :func:`mask` can hide it
+in messages, logs and metadata written by others.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote
+
+from platform_pipelines.errors import SecretError
+
+_REFERENCE = re.compile(r"\$\{(?P<scheme>[a-z]+)://(?P<body>[^}]*)\}")
+_VARIABLE = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<given>:-(?P<default>.*))?", re.DOTALL)
+_PASSWORD = re.compile(r"://[^\s/@:]*:(?P<password>[^\s/]*)@")
+_PASSWORD_WORD = re.compile(
+    r"\b(?:password|passwd|pwd|token|secret|sslpassword)\s*=\s*(?P<password>'[^']*'|[^\s;&]+)", re.I
+)
+_GSM = re.compile(r"projects/[^/]+/secrets/[^/]+(/versions/[^/]+)?")
+_SHORTEST = 4
+_MASK = "***"
+
+_lock = threading.Lock()
+_forms: set[str] = set()
+_pattern: re.Pattern[str] | None = None
+
+
+def has_reference(value: Any) -> bool:  # noqa: ANN401 - any YAML value
+    """Whether a secret reference stands anywhere in ``value``."""
+    if isinstance(value, str):
+        return _REFERENCE.search(value) is not None
+    if isinstance(value, dict):
+        return any(has_reference(each) for each in value.values())
+    return isinstance(value, list | tuple) and any(has_reference(each) for each in value)
+
+
+def resolve(value: Any) -> Any:  # noqa: ANN401 - any YAML value
+    """``value`` with all references replaced; mappings and lists are copied.
+
+    Raises:
+        SecretError: a variable, file or secret is missing; names the reference, never a value.
+    """
+    if isinstance(value, str):
+        return _REFERENCE.sub(_replacement, value)
+    if isinstance(value, dict):
+        return {key: resolve(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [resolve(each) for each in value]
+    return value
+
+
+def register(secret: str) -> None:
+    """Remember ``secret`` and the forms in which it may appear, such as URL-encoded.
+
+    Passwords inside a DSN are remembered too. Values of three characters or less
+    are not: masking them would garble every message and hide nothing.
+    """
+    global _pattern  # noqa: PLW0603 - one register per process is the point
+    found = {secret, secret.strip(), *secret.splitlines(), *_passwords(secret)}
+    forms = {
+        form for each in found for form in (each, quote(each, safe=""), quote(each), quote_plus(each), repr(each)[1:-1])
+    }
+    with _lock:
+        new = {form for form in forms if len(form) >= _SHORTEST} - _forms
+        if new:
+            _forms.update(new)
+            _pattern = None
+
+
+def mask(text: str) -> str:
+    """``text`` with every remembered secret, and every password inside a URL, replaced by ``***``."""
+    pattern = _compiled()
+    masked = pattern.sub(_MASK, text) if pattern else text
+    return _PASSWORD.sub(lambda match: match[0].replace(f":{match['password']}@", f":{_MASK}@"), masked)
+
+
+def _compiled() -> re.Pattern[str] | None:
+    global _pattern  # noqa: PLW0603 - see register
+    with _lock:
+        if _pattern is None and _forms:
+            # longest first, so that a secret inside a longer one does not leave the rest standing
+            _pattern = re.compile("|".join(re.escape(form) for form in sorted(_forms, key=len, reverse=True)))
+        return _pattern
+
+
+def _passwords(secret: str) -> set[str]:
+    found = {match["password"].strip("'") for match in _PASSWORD_WORD.finditer(secret)}
+    found |= {match["password"] for match in _PASSWORD.finditer(secret)}
+    return found | {unquote(each) for each in found}
+
+
+def _replacement(match: re.Match[str]) -> str:
+    scheme, body = match["scheme"], match["body"]
+    reader = _READERS.get(scheme)
+    if reader is None:
+        msg = f"Unknown secret reference ${{{scheme}://…}}. Allowed: {', '.join(f'${{{each}://…}}' for each in _READERS)}."
+        raise SecretError(msg)
+    secret = reader(body, match[0])
+    register(secret)
+    return secret
+
+
+def _from_environment(body: str, reference: str) -> str:
+    match = _VARIABLE.fullmatch(body)
+    if match is None:
+        # the body is not shown: it may be the secret itself, pasted in the wrong place
+        msg = "A reference ${env://…} does not name a variable. Write ${env://NAME} or ${env://NAME:-default}."
+        raise SecretError(msg)
+    value = os.environ.get(match["name"])
+    if match["given"]:
+        return value or match["default"]
+    if value is None:
+        name = match["name"]
+        msg = f"{reference}: environment variable {name} is not set. Set it, or give a default: ${{env://{name}:-default}}."
+        raise SecretError(msg)
+    return value
+
+
+def _from_file(body: str, reference: str) -> str:
+    if not body.startswith("/"):
+        msg = f"{reference}: the path must be absolute. Write ${{file:///path/to/secret}} with three slashes."
+        raise SecretError(msg)
+    try:
+        return Path(body).read_text(encoding="utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        msg = f"{reference}: the file is not UTF-8 text. Store the secret as text."
+        raise SecretError(msg) from error
+    except OSError as error:
+        msg = f"{reference}: the file cannot be read ({error.strerror}). Create it, or mend its permissions."
+        raise SecretError(msg) from error
+
+
+def _from_secret_manager(body: str, reference: str) -> str:
+    if not _GSM.fullmatch(body):
+        msg = (
+            f"{reference}: write ${{gsm://projects/PROJECT/secrets/NAME}}, with /versions/N at the end for one version."
+        )
+        raise SecretError(msg)
+    try:
+        from google.cloud import secretmanager  # type: ignore[attr-defined,import-not-found,unused-ignore]
+    except ImportError as error:
+        msg = f"{reference}: Google Secret Manager needs a package. Run `pip install google-cloud-secret-manager`."
+        raise SecretError(msg) from error
+    name = body if "/versions/" in body else f"{body}/versions/latest"
+    try:
+        response = secretmanager.SecretManagerServiceClient().access_secret_version(name=name)
+    except Exception as error:  # google.api_core and google.auth errors share no base class
+        msg = (
+            f"{reference}: Google Secret Manager refused ({type(error).__name__}). Check the name and your permissions."
+        )
+        raise SecretError(msg) from error
+    return str(response.payload.data.decode("utf-8"))
+
+
+_READERS = {"env": _from_environment, "file": _from_file, "gsm": _from_secret_manager}
