@@ -2,6 +2,7 @@
 
     PipelinesError
     ├── SpecError            fix the YAML, the command or the environment    exit 2
+    │   ├── SpecErrors       all that is wrong in a set of files
     │   ├── UsageError       a command or call that makes no sense
     │   └── SecretError      a secret reference that does not resolve
     ├── DataError            fix the data, or change what the YAML declares  exit 1
@@ -22,6 +23,11 @@ known and shown where a person or a machine reads it (cli, orchestration).
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class PipelinesError(Exception):
@@ -53,6 +59,18 @@ class SpecError(PipelinesError):
         super().__init__(f"{place}{message}")
 
 
+class SpecErrors(SpecError):
+    """Everything that is wrong in a set of files, so that it can be mended at once.
+
+    Args:
+        errors: at least one; the message shows each on a line of its own.
+    """
+
+    def __init__(self, errors: Sequence[SpecError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(str(error) for error in self.errors))
+
+
 class UsageError(SpecError):
     """A command line or a call that makes no sense for this pipeline."""
 
@@ -74,9 +92,18 @@ class SchemaDrift(DataError):
 
 
 class GateClosed(DataError):
-    """The quality gate held a batch; no destination was touched."""
+    """The quality gate held a batch; no destination was touched.
+
+    Args:
+        message: which limit was passed, and what can be done.
+        validated: the ``engine.report.Validated`` of the feed, with every rule's outcome.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, validated: object = None) -> None:
+        super().__init__(message)
+        self.validated = validated
 
 
 class InvalidData(DataError):

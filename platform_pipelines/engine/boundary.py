@@ -1,0 +1,198 @@
+"""Rows that two reads meet: found again by hash, dropped once each.
+
+A read begins at the watermark, so rows at the watermark (or within ``lag``
+below it) come again. Each manifest keeps the hashes of those rows; a row is
+dropped if its hash is still owed, and counted. A row that changed without
+moving its cursor has another hash and is kept.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines import duck
+from platform_pipelines.cursor import Cursor, kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from platform_pipelines.model import Rejected
+
+_WIDTH = 16
+#: under which key hashes are kept: of rows with a NULL cursor, of records that could not be read, of others
+_NULL, _RECORD, _VALUE = "null", "record", "="
+
+
+class Boundary:
+    """The hashes one read owes and the hashes it leaves to the next.
+
+    Args:
+        field: the cursor field.
+        owed: the last manifest's boundary.
+        columns: the columns its hashes were taken over; empty at the first read.
+        reread_from: the lowest cursor that the next read will meet again, given
+            the highest seen.
+    """
+
+    def __init__(
+        self,
+        field: str,
+        owed: Mapping[str, str],
+        columns: tuple[str, ...],
+        reread_from: Callable[[Cursor], Cursor],
+    ) -> None:
+        self._field = field
+        self._owed = {text: Counter(_unpack(packed)) for text, packed in owed.items()}
+        # A read with NULL cursors, or of unreadable records, meets all of them again: what it does not meet is gone.
+        self._left = {key: Counter(hashes) for key, hashes in self._owed.items() if key.startswith(_VALUE)}
+        self._owed_columns = columns
+        self._reread_from = reread_from
+        self._hasher = _Hasher()
+        self.high: Cursor | None = None
+        self.low: Cursor | None = None
+        self.columns: tuple[str, ...] = columns
+
+    def drop_known(self, batch: pa.RecordBatch, watermark: Cursor | None) -> pa.RecordBatch:
+        """The batch without the rows an earlier batch holds."""
+        import numpy as np
+        import pyarrow as pa
+
+        if not self._owed:
+            return batch
+        candidates = self._candidates(batch, watermark)
+        if not candidates.size:
+            return batch
+        rows = batch.take(pa.array(candidates))
+        keep = np.ones(batch.num_rows, dtype=bool)
+        digests = self._hasher.digests(rows, self._owed_columns)
+        for index, key, digest in zip(candidates, self._keys(rows), digests, strict=True):
+            keep[index] = not self._settle(key, digest)
+        return batch if keep.all() else batch.filter(pa.array(keep))
+
+    def drop_known_records(self, rejected: Sequence[Rejected]) -> list[Rejected]:
+        """The unreadable records that no earlier batch holds."""
+        kept = []
+        for item in rejected:
+            digest = hashlib.md5(f"{item.record}\0{item.reason}".encode(), usedforsecurity=False).digest()
+            if not self._settle(_RECORD, digest):
+                self._leave(_RECORD, digest)
+                kept.append(item)
+        return kept
+
+    def observe(self, batch: pa.RecordBatch) -> None:
+        """Note the cursors of rows that are kept, and the hashes the next read will owe."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        column = batch.column(self._field)
+        self.columns = tuple(batch.schema.names)
+        extremes = pc.min_max(column)
+        low, high = Cursor.from_scalar(extremes["min"]), Cursor.from_scalar(extremes["max"])
+        mask = pc.is_null(column)
+        if high is not None and low is not None:
+            self.high = high if self.high is None or high.at_least(self.high) else self.high
+            self.low = low if self.low is None or self.low.at_least(low) else self.low
+            if high.at_least(self._reread_from(self.high)):
+                threshold = cursor_scalar(self._reread_from(self.high), column.type)
+                mask = pc.or_(mask, pc.fill_null(pc.greater_equal(column, threshold), fill_value=False))
+        tail = np.flatnonzero(np.asarray(mask))
+        if tail.size:
+            rows = batch.take(pa.array(tail))
+            for key, digest in zip(self._keys(rows), self._hasher.digests(rows, self.columns), strict=True):
+                self._leave(key, digest)
+
+    def leave(self, watermark: Cursor | None) -> dict[str, str]:
+        """The hashes for the manifest: those the next read from ``watermark`` will meet again."""
+        threshold = self._reread_from(watermark) if watermark else None
+        kept = {}
+        for key, hashes in self._left.items():
+            value = key.removeprefix(_VALUE) if key.startswith(_VALUE) else None
+            if value is None or threshold is None or Cursor(threshold.kind, value).at_least(threshold):
+                kept[key] = _pack(hashes)
+        return kept
+
+    def _settle(self, key: str, digest: bytes) -> bool:
+        owed = self._owed.get(key)
+        if not owed or owed[digest] <= 0:
+            return False
+        owed[digest] -= 1
+        if not key.startswith(_VALUE):
+            self._leave(key, digest)
+        return True
+
+    def _leave(self, key: str, digest: bytes) -> None:
+        self._left.setdefault(key, Counter())[digest] += 1
+
+    def _candidates(self, batch: pa.RecordBatch, watermark: Cursor | None) -> Any:  # noqa: ANN401 - numpy array
+        import numpy as np
+        import pyarrow.compute as pc
+
+        column = batch.column(self._field)
+        mask = pc.is_null(column)
+        if watermark is not None:
+            at_or_below = pc.less_equal(column, cursor_scalar(watermark, column.type))
+            mask = pc.or_(mask, pc.fill_null(at_or_below, fill_value=False))
+        return np.flatnonzero(np.asarray(mask))
+
+    def _keys(self, rows: pa.RecordBatch) -> list[str]:
+        encoded = rows.column(self._field).dictionary_encode()
+        texts = [Cursor.from_scalar(value) for value in encoded.dictionary]
+        keys = [_VALUE + cursor.text if cursor else _NULL for cursor in texts]
+        return [_NULL if index is None else keys[index] for index in encoded.indices.to_pylist()]
+
+
+def cursor_scalar(cursor: Cursor, data_type: pa.DataType) -> pa.Scalar[Any]:
+    """The cursor as an Arrow scalar of ``data_type``, cut to its unit."""
+    import pyarrow as pa
+
+    kind = kind_of(data_type)
+    if kind in {"timestamp", "timestamptz"}:
+        unit = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}[data_type.unit]
+        return pa.scalar(cursor.order // unit, type=data_type)
+    if kind == "date":
+        import datetime as dt
+
+        return pa.scalar(dt.date.fromisoformat(cursor.text), type=data_type)
+    return pa.scalar(cursor.order, type=data_type)
+
+
+class _Hasher:
+    """MD5 over the length-prefixed text of every value: equal rows, equal hashes, on every platform."""
+
+    def __init__(self) -> None:
+        self._connection: Any = None
+
+    def digests(self, rows: pa.RecordBatch, columns: tuple[str, ...]) -> list[bytes]:
+        import pyarrow as pa
+
+        if self._connection is None:
+            self._connection = duck.connect()
+        table = pa.table(rows)
+        self._connection.register("boundary_rows", table)
+        present = set(rows.schema.names)
+        parts = [_canonical(name) if name in present else "'N'" for name in columns or rows.schema.names]
+        sql = f"select unhex(md5({' || '.join(parts)})) from boundary_rows"
+        try:
+            return [digest for (digest,) in self._connection.execute(sql).fetchall()]
+        finally:
+            self._connection.unregister("boundary_rows")
+
+
+def _canonical(name: str) -> str:
+    text = f"cast({duck.quote(name)} as varchar)"
+    return f"coalesce(length({text}) || ':' || {text}, 'N')"
+
+
+def _pack(hashes: Counter[bytes]) -> str:
+    return base64.b64encode(b"".join(sorted(hashes.elements()))).decode()
+
+
+def _unpack(packed: str) -> list[bytes]:
+    raw = base64.b64decode(packed)
+    return [raw[i : i + _WIDTH] for i in range(0, len(raw), _WIDTH)]

@@ -1,0 +1,146 @@
+"""Decides what one landing reads: epoch, place in the log, window, where to resume.
+
+Reading and writing are left to ``landing``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.engine import window as windows
+from platform_pipelines.engine.context import stamp
+from platform_pipelines.model import Stream, Window
+
+if TYPE_CHECKING:
+    from platform_pipelines.cursor import Cursor
+    from platform_pipelines.engine.context import Context
+    from platform_pipelines.model import Feed
+    from platform_pipelines.spec import PipelineSpec
+    from platform_pipelines.store import FeedLog, Manifest
+    from platform_pipelines.store.manifest import BatchKind
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """One extract, decided.
+
+    Attributes:
+        epoch: the epoch its batches belong to.
+        sequence: the first batch's sequence.
+        kind: ``extract`` or ``window``.
+        previous: the last batch of the epoch, if any.
+        window: what to read.
+        stream: what to read it from.
+        resume: where to go on; None for a read from the start.
+        tracked: the cursor field to follow; None where there is no watermark.
+    """
+
+    epoch: int
+    sequence: int
+    kind: BatchKind
+    previous: Manifest | None
+    window: Window
+    stream: Stream
+    resume: Any
+    tracked: str | None
+
+    @property
+    def watermark(self) -> Cursor | None:
+        """The feed's watermark before this extract."""
+        return self.previous.watermark if self.previous else None
+
+    @property
+    def begins_epoch(self) -> bool:
+        """Whether the epoch has no batch yet."""
+        return self.previous is None
+
+
+def decide(context: Context, log: FeedLog) -> Extract:
+    """Decide what to read now; opens a new epoch, durably, where one is due."""
+    epoch = _epoch(context, log)
+    previous = log.last(epoch)
+    spec = context.pipeline
+    windowed = context.window is not None
+    return Extract(
+        epoch=epoch,
+        sequence=previous.sequence + 1 if previous else 1,
+        kind="window" if windowed else "extract",
+        previous=previous,
+        window=_window(context, log.feed, previous),
+        stream=_stream(context, previous),
+        resume=previous.resume if previous and not previous.complete and not windowed else None,
+        tracked=tracked_cursor(spec),
+    )
+
+
+def rereads(spec: PipelineSpec) -> bool:
+    """Whether every run of this pipeline reads its feed whole, in a new epoch."""
+    replaces = any(destination.mode == "replace" for destination in spec.destinations)
+    return spec.source.mode == "full_refresh" or (replaces and spec.partitions is not None)
+
+
+def tracked_cursor(spec: PipelineSpec) -> str | None:
+    """The cursor field that makes a watermark; None in full refresh."""
+    return spec.source.cursor.field if spec.source.cursor and spec.source.mode == "incremental" else None
+
+
+def preview_window(context: Context, feed: Feed, previous: Manifest | None) -> Window:
+    """The window that a run would read now, without opening an epoch."""
+    starts_over = context.full_refresh or rereads(context.pipeline)
+    return _window(context, feed, None if starts_over else previous)
+
+
+def _epoch(context: Context, log: FeedLog) -> int:
+    current = max(log.epochs(), default=None)
+    if current is None:
+        return log.open_epoch("first run", context.token, stamp())
+    starts_over = (context.full_refresh or rereads(context.pipeline)) and context.window is None
+    if starts_over and log.first_complete(current) is not None:
+        return log.open_epoch("full refresh", context.token, stamp())
+    return current
+
+
+def _window(context: Context, feed: Feed, previous: Manifest | None) -> Window:
+    spec = context.pipeline
+    partition = spec.partitions.slice(feed.key) if spec.partitions else None
+    field = tracked_cursor(spec)
+    cursor = spec.source.cursor
+    if field is None or cursor is None:
+        return Window(partition=partition)
+    low, high = _bounds(context, previous)
+    return Window(
+        field=field,
+        low=low,
+        high=high,
+        timezone=cursor.timezone,
+        on_missing=cursor.on_missing,
+        partition=partition,
+    )
+
+
+def _bounds(context: Context, previous: Manifest | None) -> tuple[Cursor | None, Cursor | None]:
+    cursor = context.pipeline.source.cursor
+    assert cursor is not None  # noqa: S101 - the caller has looked
+    watermark = previous.watermark if previous else None
+    if context.window is not None:
+        begin, end = context.window
+        return windows.written(begin, watermark), windows.written(end, watermark)
+    if watermark is not None:
+        return windows.reread_from(watermark, cursor), None
+    if cursor.initial is not None:
+        return windows.written(cursor.initial, None), None
+    return None, None
+
+
+def _stream(context: Context, previous: Manifest | None) -> Stream:
+    spec = context.pipeline
+    expected = previous.schema if previous else None
+    if expected is None and not context.full_refresh:
+        expected = context.project.store.schemas(spec.name).latest()
+    return Stream(
+        name=spec.source.stream,
+        options=spec.source.options,
+        expected=expected,
+        type_changes=spec.quality.schema_contract.type_changes,
+    )

@@ -1,0 +1,174 @@
+"""The rows of one load: one version of each key, in one schema, as a stream.
+
+Deduplication is done here, once, for every destination: the newest cursor
+wins, then the later batch, then the later row. NULL in a key column is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines import duck
+from platform_pipelines.engine.context import Progress
+from platform_pipelines.errors import InvalidData
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import duckdb
+    import pyarrow as pa
+
+    from platform_pipelines.engine.context import Context
+    from platform_pipelines.model import Feed
+    from platform_pipelines.spec import DestinationSpec
+    from platform_pipelines.store import FeedLog, Manifest, Verdict
+
+_KEYED = frozenset({"merge", "update", "delete"})
+_BATCH_ROWS = 122_880
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """Rows ready for a destination.
+
+    Attributes:
+        feed: whose rows.
+        schema: their Arrow schema, field metadata included.
+        rows: how many.
+        deduplicated: older versions left out.
+        cursor: the column that orders versions; None where the rows have none.
+        files: Parquet files holding exactly these rows; empty where there are none.
+    """
+
+    feed: Feed
+    schema: pa.Schema
+    rows: int
+    deduplicated: int
+    cursor: str | None
+    files: tuple[Path, ...]
+    _connection: duckdb.DuckDBPyConnection = field(repr=False)
+    _query: str = ""
+
+    def reader(self, context: Context, destination: str) -> pa.RecordBatchReader:
+        """The rows, streamed; to be read once."""
+        import pyarrow as pa
+
+        return pa.RecordBatchReader.from_batches(self.schema, self._batches(context, destination))
+
+    def _batches(self, context: Context, destination: str) -> Iterator[pa.RecordBatch]:
+        if not self.rows:
+            return
+        done = size = 0
+        for batch in self._connection.execute(self._query).fetch_record_batch(_BATCH_ROWS):
+            yield conform(batch, self.schema)
+            done, size = done + batch.num_rows, size + batch.nbytes
+            context.report(Progress("load", self.feed, done, size, destination))
+
+
+@contextlib.contextmanager
+def incoming(
+    context: Context, log: FeedLog, spec: DestinationSpec, batches: Sequence[tuple[Manifest, Verdict]]
+) -> Iterator[Incoming]:
+    """Prepare the rows of these batches for a destination.
+
+    Raises:
+        InvalidData: a key column is missing or holds NULL.
+        StoreCorrupt: a batch file is missing or was changed.
+    """
+    import pyarrow as pa
+
+    schemas = [verdict.schema for _, verdict in batches if verdict.schema is not None]
+    schema = pa.unify_schemas(schemas, promote_options="permissive") if schemas else pa.schema([])
+    paths = [path for _, verdict in batches for path in log.paths(verdict.epoch, verdict.files)]
+    total = sum(verdict.rows_out for _, verdict in batches)
+    cursor = order_column(context, schema)
+    keyed = spec.mode in _KEYED
+    if keyed:
+        _check_key(spec, schema, context.pipeline.name)
+    connection = duck.connect()
+    try:
+        query, rows = "", total
+        if paths:
+            _create_view(connection, paths, schema)
+            duplicated = keyed and _inspect_key(connection, spec, context.pipeline.name) < total
+            query = _newest(spec.key, cursor, schema) if duplicated else "select * exclude (_file, _row) from incoming"
+            if duplicated:
+                rows = connection.execute(f"select count(*) from ({query})").fetchall()[0][0]
+        same = all(verdict.schema == schema for _, verdict in batches if verdict.files)
+        files = tuple(paths) if rows == total and same else ()
+        yield Incoming(log.feed, schema, rows, total - rows, cursor, files, connection, query)
+    finally:
+        connection.close()
+
+
+def order_column(context: Context, schema: pa.Schema) -> str | None:
+    """The column that orders versions of a row: the cursor, under its own name or carried along."""
+    cursor = context.pipeline.source.cursor
+    if cursor is not None:
+        for name in (cursor.field, "_pipelines_cursor"):
+            if name in schema.names:
+                return name
+    return None
+
+
+def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The batch under ``schema``: the same values, field metadata and exact types restored."""
+    import pyarrow as pa
+
+    columns: list[Any] = []
+    for item in schema:
+        column = batch.column(item.name)
+        columns.append(column if column.type == item.type else column.cast(item.type))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], schema: pa.Schema) -> None:
+    names = ", ".join(duck.quote(name) for name in schema.names)
+    listed = ", ".join(duck.literal(str(path)) for path in paths)
+    connection.execute(
+        f"create view incoming as select {names}, file_index as _file, file_row_number as _row "
+        f"from read_parquet([{listed}], union_by_name=true, file_row_number=true)"
+    )
+
+
+def _check_key(spec: DestinationSpec, schema: pa.Schema, pipeline: str) -> None:
+    missing = [name for name in spec.key if name not in schema.names]
+    if missing and schema.names:
+        msg = (
+            f"Key {', '.join(missing)} of destination `{spec.name}` of pipeline `{pipeline}` is not among the "
+            f"columns to load: {', '.join(schema.names)}. Mend `key`, or keep the column in `map`."
+        )
+        raise InvalidData(msg)
+
+
+def _inspect_key(connection: duckdb.DuckDBPyConnection, spec: DestinationSpec, pipeline: str) -> int:
+    """Distinct keys.
+
+    Raises:
+        InvalidData: a key column holds NULL.
+    """
+    names = [duck.quote(name) for name in spec.key]
+    nulls = " or ".join(f"{name} is null" for name in names)
+    sql = f"select count(*) filter (where {nulls}), (select count(*) from (select distinct {', '.join(names)} from incoming)) from incoming"
+    missing, distinct = connection.execute(sql).fetchall()[0]
+    if missing:
+        msg = (
+            f"{missing} rows of pipeline `{pipeline}` have NULL in key {', '.join(spec.key)} of destination "
+            f"`{spec.name}`; a key must have a value. Nothing was loaded. Reject such rows with a rule "
+            f"`{{type: required, fields: [{', '.join(spec.key)}]}}`, or choose another key."
+        )
+        raise InvalidData(msg)
+    return int(distinct)
+
+
+def _newest(key: Sequence[str], cursor: str | None, schema: pa.Schema) -> str:
+    columns = ", ".join(duck.quote(name) for name in schema.names)
+    keys = ", ".join(duck.quote(name) for name in key)
+    newest = f"{duck.quote(cursor)} desc nulls last, " if cursor else ""
+    return (
+        f"select {columns} from (select *, row_number() over (partition by {keys} "
+        f"order by {newest}_file desc, _row desc) as _version from incoming) where _version = 1"
+    )

@@ -1,0 +1,300 @@
+"""Land: read a source once and commit what it gave, in batches, to the log.
+
+The watermark moves only in a manifest that is written after its rows are
+durable. Transforms, rules and destinations come later and never ask the source.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING
+
+from platform_pipelines.connectors.base import Source
+from platform_pipelines.cursor import kind_of
+from platform_pipelines.engine import window as windows
+from platform_pipelines.engine.boundary import Boundary
+from platform_pipelines.engine.context import Progress, stamp
+from platform_pipelines.engine.extract import decide
+from platform_pipelines.engine.report import Landed, plain
+from platform_pipelines.engine.tally import Tally
+from platform_pipelines.errors import CursorError, SpecError
+from platform_pipelines.store import Manifest
+from platform_pipelines.store.writer import PartWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from platform_pipelines.cursor import Cursor
+    from platform_pipelines.engine.context import Context
+    from platform_pipelines.engine.extract import Extract
+    from platform_pipelines.model import Feed, Page, Rejected
+    from platform_pipelines.store import DataFile, FeedLog
+
+#: transforms that need the whole extract at once: with one of these an extract is one batch
+WHOLE_BATCH_TRANSFORMS = frozenset({"aggregate", "sql", "function"})
+
+
+def land(context: Context, feeds: Sequence[Feed]) -> list[Landed]:
+    """Read each feed from its watermark on and commit what is new.
+
+    Raises:
+        ConnectError: the source cannot be reached.
+        FeedBusy: another run holds a feed.
+        CursorError: the cursor is missing, NULL where it must not be, or of a new type.
+        InvalidData: the stream cannot be read as declared.
+    """
+    return [_land_feed(context, feed) for feed in feeds]
+
+
+def _land_feed(context: Context, feed: Feed) -> Landed:
+    started = time.monotonic()
+    log = context.log(feed)
+    with log.lock(context.token):
+        log.sweep()
+        extract = decide(context, log)
+        landing = _Landing(context, log, extract)
+        try:
+            source = context.source
+            if not isinstance(source, Source):
+                msg = f"Connector `{context.pipeline.source.connector}` cannot be read: it is a destination only."
+                raise SpecError(msg, file=context.pipeline.file, line=context.pipeline.line)
+            for page in source.read(extract.stream, extract.window, extract.resume):
+                landing.take(page)
+            landed = landing.finish()
+        except BaseException:
+            landing.abort()
+            raise
+    result = dataclasses.replace(landed, seconds=time.monotonic() - started)
+    context.record("landing", _entry(result))
+    return result
+
+
+def _entry(landed: Landed) -> dict[str, object]:
+    return {
+        "partition": landed.feed.key,
+        "batches": landed.batches,
+        "read": landed.read,
+        "rows": landed.rows,
+        "deduplicated": landed.deduplicated,
+        "filtered": landed.filtered,
+        "rejected": landed.rejected,
+        "bytes": landed.bytes,
+        "seconds": round(landed.seconds, 3),
+        "watermark": plain(landed.watermark_to),
+    }
+
+
+class _Landing:
+    """One extract on its way into the log."""
+
+    def __init__(self, context: Context, log: FeedLog, extract: Extract) -> None:
+        self._context = context
+        self._log = log
+        self._extract = extract
+        self._boundary = _boundary(context, extract)
+        self._sequence = extract.sequence
+        self._totals = Tally()
+        self._batch = Tally()
+        self._schema: pa.Schema | None = None
+        self._writer: PartWriter | None = None
+        self._rejects: list[Rejected] = []
+        self._pages = 0
+        spec = context.pipeline
+        whole = any(transform.kind in WHOLE_BATCH_TRANSFORMS for transform in spec.transforms)
+        whole = whole or any(rule.type == "unique" for rule in spec.quality.rules)
+        self._checkpoint_pages = None if whole else spec.source.checkpoint_pages
+
+    def take(self, page: Page) -> None:
+        """Take one page; commit a checkpoint where one is due and safe."""
+        for batch in page.batches:
+            self._take_batch(batch)
+        self._take_rejected(page.rejected)
+        self._pages += 1
+        total = self._totals.rows + self._batch.rows
+        self._context.report(Progress("extract", self._log.feed, total, self._totals.bytes + self._batch.bytes))
+        due = self._checkpoint_pages and self._pages >= self._checkpoint_pages
+        if due and page.resume is not None and self._batch.read:
+            self._commit(complete=False, resume=page.resume)
+
+    def finish(self) -> Landed:
+        """Commit what is left; an incremental read that found nothing commits nothing."""
+        begins = self._extract.begins_epoch and not self._totals.batches
+        interrupted = self._totals.batches > 0 or (
+            self._extract.previous is not None and not self._extract.previous.complete
+        )
+        if self._batch.rows or self._batch.rejected or begins or interrupted:
+            self._commit(complete=True, resume=None)
+        else:
+            self._totals.add(self._batch)
+        totals = self._totals
+        return Landed(
+            feed=self._log.feed,
+            batches=totals.batches,
+            rows=totals.rows,
+            read=totals.read,
+            deduplicated=totals.deduplicated,
+            filtered=totals.skipped,
+            rejected=totals.rejected,
+            bytes=totals.bytes if totals.batches else 0,
+            watermark_from=self._extract.watermark,
+            watermark_to=self._watermark(),
+            schema=self._schema,
+        )
+
+    def abort(self) -> None:
+        """Leave nothing behind but committed batches."""
+        if self._writer is not None:
+            self._writer.abort()
+
+    def _take_rejected(self, rejected: Sequence[Rejected]) -> None:
+        self._batch.read += len(rejected)
+        fresh = self._boundary.drop_known_records(rejected) if self._extract.tracked else list(rejected)
+        self._batch.deduplicated += len(rejected) - len(fresh)
+        self._batch.rejected += len(fresh)
+        self._rejects.extend(fresh)
+
+    def _take_batch(self, batch: pa.RecordBatch) -> None:
+        self._batch.read += batch.num_rows
+        self._batch.bytes += batch.nbytes
+        if self._schema is None:
+            self._schema = batch.schema
+            self._check_cursor(batch.schema)
+        if batch.num_rows == 0:
+            return
+        if self._extract.tracked:
+            batch = self._follow(batch)
+        self._batch.rows += batch.num_rows
+        if batch.num_rows:
+            self._part_writer().write(batch)
+
+    def _follow(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        batch = self._without_missing(batch)
+        rows = batch.num_rows
+        batch = self._boundary.drop_known(batch, self._extract.watermark)
+        self._batch.deduplicated += rows - batch.num_rows
+        if batch.num_rows:
+            self._boundary.observe(batch)
+        return batch
+
+    def _without_missing(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow.compute as pc
+
+        field = self._extract.tracked
+        missing = batch.column(field).null_count
+        if not missing or self._extract.window.on_missing == "include":
+            return batch
+        if self._extract.window.on_missing == "fail":
+            msg = (
+                f"Cursor `{field}` of stream `{self._extract.stream.name}` is NULL in {missing} of "
+                f"{batch.num_rows} rows of a page. Allowed: mend the source, or declare `cursor.on_missing: "
+                "include` (read such rows every time) or `skip` (leave them out, counted)."
+            )
+            raise CursorError(msg)
+        self._batch.skipped += missing
+        return batch.filter(pc.is_valid(batch.column(field)))
+
+    def _check_cursor(self, schema: pa.Schema) -> None:
+        field, cursor = self._extract.tracked, self._context.pipeline.source.cursor
+        if field is None or cursor is None:
+            return
+        if field not in schema.names:
+            msg = (
+                f"Cursor `{field}` is not a column of stream `{self._extract.stream.name}`. "
+                f"Columns: {', '.join(schema.names)}."
+            )
+            raise CursorError(msg)
+        found = kind_of(schema.field(field).type)
+        windows.check_kind(found, cursor, self._extract.watermark, self._extract.stream.name)
+
+    def _watermark(self) -> Cursor | None:
+        before, high = self._extract.watermark, self._boundary.high
+        if self._extract.kind == "window" or high is None:
+            return before
+        return high if before is None or high.at_least(before) else before
+
+    def _commit(self, *, complete: bool, resume: object) -> None:
+        files = self._writer.close() if self._writer else ()
+        rejects = self._write_rejects()
+        watermark = self._watermark() if complete else self._extract.watermark
+        manifest = Manifest(
+            feed=self._log.feed,
+            epoch=self._extract.epoch,
+            sequence=self._sequence,
+            token=self._context.token,
+            run_id=self._context.run_id or self._context.token,
+            created_at=stamp(),
+            kind=self._extract.kind,
+            complete=complete,
+            files=files,
+            rejects=rejects[0] if rejects else None,
+            read=self._batch.read,
+            deduplicated=self._batch.deduplicated,
+            skipped=self._batch.skipped,
+            cursor_low=self._boundary.low,
+            cursor_high=self._boundary.high,
+            watermark=watermark,
+            boundary=self._left(watermark),
+            columns=self._columns(),
+            resume=resume,
+            schema=self._schema or (self._extract.previous.schema if self._extract.previous else None),
+        )
+        self._log.commit(manifest)
+        self._batch.batches = 1
+        self._batch.bytes = manifest.bytes
+        self._totals.add(self._batch)
+        self._batch, self._writer, self._rejects, self._pages = Tally(), None, [], 0
+        self._sequence += 1
+
+    def _left(self, watermark: Cursor | None) -> dict[str, str]:
+        previous = self._extract.previous
+        if self._extract.kind == "window":
+            return previous.boundary if previous else {}
+        return self._boundary.leave(watermark) if self._extract.tracked else {}
+
+    def _columns(self) -> tuple[str, ...]:
+        previous = self._extract.previous
+        if self._extract.kind == "window":
+            return previous.columns if previous else ()
+        return self._boundary.columns
+
+    def _part_writer(self) -> PartWriter:
+        if self._writer is None:
+            folder = self._log.attempt_folder(self._extract.epoch, self._sequence)
+            destinations = self._context.pipeline.destinations
+            assert self._schema is not None  # noqa: S101 - set before the first row
+            self._writer = PartWriter(
+                folder,
+                self._schema,
+                buffer_bytes=int(min((d.buffer_size for d in destinations), default=50) * 1_000_000),
+                flush_seconds=min((d.buffer_flush_timeout for d in destinations), default=600.0),
+            )
+        return self._writer
+
+    def _write_rejects(self) -> tuple[DataFile, ...]:
+        import pyarrow as pa
+
+        if not self._rejects:
+            return ()
+        table = pa.RecordBatch.from_pydict(
+            {"record": [r.record for r in self._rejects], "reason": [r.reason for r in self._rejects]},
+            schema=pa.schema([("record", pa.string()), ("reason", pa.string())]),
+        )
+        writer = PartWriter(
+            self._log.attempt_folder(self._extract.epoch, self._sequence), table.schema, prefix="rejects"
+        )
+        writer.write(table)
+        return writer.close()
+
+
+def _boundary(context: Context, extract: Extract) -> Boundary:
+    cursor, previous = context.pipeline.source.cursor, extract.previous
+    rereads = previous is not None and extract.kind == "extract"
+    return Boundary(
+        field=extract.tracked or "",
+        owed=previous.boundary if previous and rereads else {},
+        columns=previous.columns if previous and rereads else (),
+        reread_from=lambda high: windows.reread_from(high, cursor) if cursor else high,
+    )

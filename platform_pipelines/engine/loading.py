@@ -1,0 +1,187 @@
+"""Load: bring a destination up to the log, each batch exactly once.
+
+What a destination has is what its own offset says. Pending batches go in one
+transaction, oldest first, deduplicated by key; a new epoch replaces what the
+feed had loaded. The transaction itself is the connector's.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from platform_pipelines.connectors.base import Destination
+from platform_pipelines.engine.context import Progress
+from platform_pipelines.engine.incoming import incoming
+from platform_pipelines.engine.report import Loaded
+from platform_pipelines.errors import AccountingError, OffsetConflict, SpecError
+from platform_pipelines.model import Load, Offset
+
+if TYPE_CHECKING:
+    from platform_pipelines.connectors.base import Connector
+    from platform_pipelines.engine.context import Context
+    from platform_pipelines.engine.incoming import Incoming
+    from platform_pipelines.model import Feed, Receipt
+    from platform_pipelines.spec import DestinationSpec
+    from platform_pipelines.store import FeedLog, Manifest, Verdict
+
+#: rows in one transaction at most (a new epoch goes whole, whatever its size)
+GROUP_ROWS = 5_000_000
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Batches that go in one transaction, oldest first, and whether they begin an epoch."""
+
+    batches: tuple[tuple[Manifest, Verdict], ...]
+    fresh: bool
+
+    @property
+    def offset(self) -> Offset:
+        """The last batch's place."""
+        return self.batches[-1][0].offset
+
+
+def load(context: Context, feed: Feed, destination: str) -> Loaded:
+    """Load what the destination does not have yet.
+
+    Raises:
+        ConnectError: the destination cannot be reached.
+        SchemaDrift: its table cannot take the rows.
+        AccountingError: it counted other rows than it was given; nothing was committed.
+    """
+    started = time.monotonic()
+    spec = next(d for d in context.pipeline.destinations if d.name == destination)
+    connector = context.connector(spec.connector)
+    if not isinstance(connector, Destination):
+        msg = f"Connector `{spec.connector}` cannot be loaded: it is a source only."
+        raise SpecError(msg, file=context.pipeline.file, line=context.pipeline.line)
+    total = Loaded(feed, destination)
+    conflicts = 0
+    while (group := pending(context, feed, spec, connector)) is not None:
+        try:
+            total = _load_group(context, feed, spec, connector, group, total)
+        except OffsetConflict:
+            # Another run loaded these batches between our look and our commit: look again.
+            conflicts += 1
+            if conflicts >= _ATTEMPTS:
+                raise
+    total = replace(total, seconds=time.monotonic() - started)
+    context.record("load", _entry(total))
+    return total
+
+
+def pending(context: Context, feed: Feed, spec: DestinationSpec, connector: Connector) -> Pending | None:
+    """The next batches for a destination; None if it has all that may be loaded."""
+    log = context.log(feed)
+    epoch = log.live_epoch()
+    if epoch is None:
+        return None
+    offset = current_offset(log, spec, connector)
+    if offset is not None and offset.epoch > epoch:
+        return None
+    fresh = offset is None or offset.epoch < epoch
+    done = 0 if offset is None or fresh else offset.sequence
+    sealed = log.sealed(epoch)
+    ready: list[tuple[Manifest, Verdict]] = []
+    rows = 0
+    first_complete = log.first_complete(epoch) if fresh else None
+    for sequence in log.sequences(epoch):
+        if sequence <= done:
+            continue
+        verdict = log.verdict(epoch, sequence) if sequence in sealed else None
+        if verdict is None or (rows >= GROUP_ROWS and not (first_complete and sequence <= first_complete)):
+            break
+        ready.append((log.manifest(epoch, sequence), verdict))
+        rows += verdict.rows_out
+    if not ready or (first_complete and ready[-1][0].sequence < first_complete):
+        return None
+    return Pending(tuple(ready), fresh)
+
+
+def current_offset(log: FeedLog, spec: DestinationSpec, connector: Connector) -> Offset | None:
+    """What the destination has of the feed; the log keeps it for destinations without a store."""
+    if not connector.durable:
+        return log.offset(spec.name)
+    return connector.offset(log.feed, spec.table)  # type: ignore[attr-defined,no-any-return]
+
+
+def _load_group(  # noqa: PLR0913 - one call site; a class would hide the flow
+    context: Context, feed: Feed, spec: DestinationSpec, connector: Connector, group: Pending, total: Loaded
+) -> Loaded:
+    log = context.log(feed)
+    with incoming(context, log, spec, group.batches) as rows:
+        order = _order(context, feed, spec, connector, group, rows)
+        receipt = connector.load(order, rows.reader(context, spec.name))  # type: ignore[attr-defined]
+    _check(order, receipt, spec.name)
+    if not connector.durable:
+        log.set_offset(spec.name, order.offset, context.token)
+    context.report(Progress("load", feed, total.rows + receipt.loaded, total.bytes + receipt.bytes, spec.name))
+    return _add(total, group, rows.deduplicated + receipt.superseded, receipt)
+
+
+def _order(  # noqa: PLR0913 - one call site
+    context: Context, feed: Feed, spec: DestinationSpec, connector: Connector, group: Pending, rows: Incoming
+) -> Load:
+    deletes = context.pipeline.source.deletes
+    field = getattr(deletes, "field", None) if deletes else None
+    return Load(
+        feed=feed,
+        table=spec.table,
+        mode=spec.mode,
+        schema=rows.schema,
+        offset=group.offset,
+        rows=rows.rows,
+        token=context.token,
+        key=spec.key,
+        cursor=rows.cursor,
+        previous=current_offset(context.log(feed), spec, connector),
+        fresh=group.fresh,
+        files=rows.files,
+        delete_field=field if field in rows.schema.names else None,
+        delete_action="hard" if deletes and deletes.action == "hard" else "soft",
+        buffer_bytes=int(spec.buffer_size * 1_000_000),
+        flush_seconds=spec.buffer_flush_timeout,
+        threads=spec.max_concurrent_threads,
+        allow_destructive=context.allow_destructive,
+    )
+
+
+def _check(order: Load, receipt: Receipt, destination: str) -> None:
+    if receipt.staged != order.rows or receipt.loaded + receipt.superseded != receipt.staged:
+        msg = (
+            f"Destination `{destination}` was given {order.rows} rows of {order.feed.id} and counted {receipt.staged} "
+            f"arrived, {receipt.loaded} loaded, {receipt.superseded} superseded. Look at the table before going on."
+        )
+        raise AccountingError(msg)
+
+
+def _add(total: Loaded, group: Pending, deduplicated: int, receipt: Receipt) -> Loaded:
+    manifests = [manifest for manifest, _ in group.batches]
+    verdicts = [verdict for _, verdict in group.batches]
+    return replace(
+        total,
+        batches=total.batches + len(group.batches),
+        read=total.read + sum(m.read for m in manifests),
+        rows=total.rows + receipt.loaded,
+        deduplicated=total.deduplicated + deduplicated,
+        rejected=total.rejected + sum(v.rejected for v in verdicts),
+        filtered=total.filtered + sum(v.filtered for v in verdicts) + sum(m.skipped for m in manifests),
+        landed_twice=total.landed_twice + sum(m.deduplicated for m in manifests),
+        bytes=total.bytes + receipt.bytes,
+        ddl=total.ddl + receipt.ddl,
+    )
+
+
+def _entry(loaded: Loaded) -> dict[str, object]:
+    return {
+        "partition": loaded.feed.key,
+        "destination": loaded.destination,
+        "batches": loaded.batches,
+        "rows": loaded.rows,
+        "deduplicated": loaded.deduplicated,
+        "bytes": loaded.bytes,
+        "seconds": round(loaded.seconds, 3),
+    }

@@ -1,0 +1,73 @@
+"""The project: saved connectors, pipelines, and the landing log they share."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platform_pipelines.connectors.registry import capabilities
+from platform_pipelines.errors import UsageError
+from platform_pipelines.spec import load_catalog
+from platform_pipelines.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from platform_pipelines.connectors.base import Connector
+    from platform_pipelines.spec import Catalog, PipelineSpec
+
+#: the folder of connectors.yaml and pipelines that is used where PIPELINES_DEFS says nothing
+PACKAGED_DEFS = Path(__file__).resolve().parent.parent / "defs"
+
+
+@dataclass(frozen=True)
+class Project:
+    """Everything a run needs to know that is not the run itself.
+
+    Attributes:
+        catalog: connectors and pipelines as declared.
+        store: the landing log.
+        root: the folder under which relative paths lie.
+        connectors: connectors given as objects, by name; they win over declared ones.
+    """
+
+    catalog: Catalog
+    store: Store
+    root: Path
+    connectors: Mapping[str, Connector] = field(default_factory=dict)
+
+    def pipeline(self, name: str) -> PipelineSpec:
+        """The pipeline of that name.
+
+        Raises:
+            UsageError: there is none; the message names the nearest.
+        """
+        found = self.catalog.pipelines.get(name)
+        if found is not None:
+            return found
+        names = sorted(self.catalog.pipelines)
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f" Did you mean `{near[0]}`?" if near else ""
+        allowed = ", ".join(names[:20]) + (", …" if len(names) > 20 else "") if names else "none are declared"  # noqa: PLR2004
+        msg = f"Unknown pipeline `{name}` in {self.catalog.defs}.{hint} Pipelines: {allowed}."
+        raise UsageError(msg)
+
+
+def open_project(defs: Path | None = None, store: str | Path | None = None) -> Project:
+    """Load the catalog and find the landing log.
+
+    Args:
+        defs: folder of connectors.yaml and pipelines; default ``PIPELINES_DEFS``,
+            else the folder packaged with this installation.
+        store: where batches land; default ``PIPELINES_STORE``, else ``.pipelines/store``.
+
+    Raises:
+        SpecError: something declared is wrong; the message names file and line.
+    """
+    folder = defs or (Path(given) if (given := os.environ.get("PIPELINES_DEFS")) else PACKAGED_DEFS)
+    catalog = load_catalog(folder, capabilities)
+    location = store or os.environ.get("PIPELINES_STORE") or Store.DEFAULT_PATH
+    return Project(catalog=catalog, store=Store(location, catalog.root), root=catalog.root)

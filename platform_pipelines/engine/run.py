@@ -1,0 +1,142 @@
+"""A whole run in this process: land, validate, load, for every feed asked for.
+
+Each stage can be repeated at will: what is done is read from the log and from
+the destinations' offsets. Dagster runs the same stages as steps of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from platform_pipelines.engine.context import Context
+from platform_pipelines.engine.landing import land
+from platform_pipelines.engine.loading import load
+from platform_pipelines.engine.scope import feeds_to_run, resolve_window
+from platform_pipelines.engine.summary import Outcome, summarize
+from platform_pipelines.engine.validation import validate
+from platform_pipelines.errors import GateClosed, PipelinesError, UsageError
+from platform_pipelines.spec.secrets import mask
+from platform_pipelines.store.runs import new_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from platform_pipelines.engine.context import Progress
+    from platform_pipelines.engine.project import Project
+    from platform_pipelines.engine.report import Loaded, RunReport
+    from platform_pipelines.model import Feed
+
+#: destinations of one pipeline that load at the same time at most
+MAX_PARALLEL = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What to run.
+
+    Attributes:
+        pipeline: its name.
+        partitions: keys; None leaves the choice to the pipeline (see ``scope``).
+        window_from: begin of the range of partitions or of the cursor window, inclusive.
+        window_to: its end, exclusive.
+        full_refresh: read everything anew, in a new epoch.
+        only: ``landing``, ``validated`` or a destination's name: that stage alone.
+        decision: what happens to a held batch: ``release`` or ``discard``.
+        allow_destructive: columns at destinations may be dropped or narrowed.
+        progress: called as stages go on.
+        token: the run's token; a new one by default.
+    """
+
+    pipeline: str
+    partitions: tuple[str, ...] | None = None
+    window_from: str | None = None
+    window_to: str | None = None
+    full_refresh: bool = False
+    only: str | None = None
+    decision: Literal["release", "discard"] | None = None
+    allow_destructive: bool = False
+    progress: Callable[[Progress], None] | None = None
+    token: str = field(default_factory=new_token)
+
+
+def run(project: Project, request: RunRequest) -> RunReport:
+    """Run a pipeline once and report.
+
+    Raises:
+        UsageError: the request makes no sense for the pipeline; nothing was done.
+    """
+    spec = project.pipeline(request.pipeline)
+    targets = _targets([d.name for d in spec.destinations], request)
+    feeds = feeds_to_run(project, spec, request)
+    project.store.check_writable()
+    context = Context(
+        project=project,
+        pipeline=spec,
+        token=request.token,
+        full_refresh=request.full_refresh,
+        window=resolve_window(spec, request),
+        allow_destructive=request.allow_destructive,
+        progress=request.progress,
+    )
+    started = time.monotonic()
+    context.record("begin", {"partitions": [feed.key for feed in feeds]})
+    outcomes = [_run_feed(context, feed, request, targets) for feed in feeds]
+    report = dataclasses.replace(
+        summarize(context, outcomes, partitioned=spec.partitions is not None), seconds=time.monotonic() - started
+    )
+    context.record("end", report.to_json())
+    return report
+
+
+def load_all(context: Context, feed: Feed, targets: list[str]) -> dict[str, Loaded | PipelinesError]:
+    """Load several destinations at once; one that fails holds back none of the others."""
+    with ThreadPoolExecutor(max_workers=min(len(targets), MAX_PARALLEL) or 1) as pool:
+        return dict(zip(targets, pool.map(lambda name: _try_load(context, feed, name), targets), strict=True))
+
+
+def _run_feed(context: Context, feed: Feed, request: RunRequest, targets: list[str]) -> Outcome:
+    outcome = Outcome(feed)
+    try:
+        if request.only in {None, "landing"} and request.decision is None:
+            (outcome.landed,) = land(context, [feed])
+        if request.only in {None, "validated"}:
+            outcome.validated = validate(context, feed, request.decision)
+    except GateClosed as error:
+        outcome.validated, outcome.error = error.validated, error  # type: ignore[assignment]
+    except PipelinesError as error:
+        outcome.error = error
+    if outcome.error is not None:
+        context.record("error", {"partition": feed.key, "error": mask(str(outcome.error))})
+        return outcome
+    for name, result in load_all(context, feed, targets).items():
+        if isinstance(result, PipelinesError):
+            outcome.failed[name] = result
+        else:
+            outcome.loaded[name] = result
+    return outcome
+
+
+def _try_load(context: Context, feed: Feed, name: str) -> Loaded | PipelinesError:
+    try:
+        return load(context, feed, name)
+    except PipelinesError as error:
+        context.record("error", {"partition": feed.key, "destination": name, "error": mask(str(error))})
+        return error
+
+
+def _targets(names: list[str], request: RunRequest) -> list[str]:
+    if request.only is None:
+        return names
+    if request.only in {"landing", "validated"}:
+        return []
+    if request.only in names:
+        return [request.only]
+    msg = (
+        f"Unknown stage `{request.only}` of pipeline `{request.pipeline}`. "
+        f"Allowed: landing, validated, {', '.join(names)}."
+    )
+    raise UsageError(msg)

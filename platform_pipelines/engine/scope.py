@@ -1,0 +1,118 @@
+"""Which feeds a run works on, and which cursor window it re-reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from platform_pipelines.engine.context import utc_now
+from platform_pipelines.engine.window import guess_kind, written
+from platform_pipelines.errors import UsageError
+from platform_pipelines.model import Feed
+
+if TYPE_CHECKING:
+    from platform_pipelines.engine.project import Project
+    from platform_pipelines.engine.run import RunRequest
+    from platform_pipelines.spec import PipelineSpec
+
+
+def feeds_to_run(project: Project, spec: PipelineSpec, request: RunRequest) -> list[Feed]:
+    """The feeds of a run.
+
+    Without a choice, a pipeline partitioned by time runs the partitions that
+    have never landed, the current one and the last ``lookback``; one partitioned
+    by value runs all.
+
+    Raises:
+        UsageError: an unknown key, or a key or range that does not fit the pipeline.
+    """
+    _check_range(request)
+    if spec.partitions is None:
+        if request.partitions:
+            return [spec.feed(key) for key in request.partitions]  # raises: there are no keys
+        return [Feed(spec.name)]
+    if request.partitions:
+        return [spec.feed(key) for key in dict.fromkeys(request.partitions)]
+    if request.window_from is not None and request.window_to is not None:
+        return _between(spec, request.window_from, request.window_to)
+    if request.decision is not None:
+        return _held(project, spec)
+    return _due(project, spec, everything=request.full_refresh)
+
+
+def resolve_window(spec: PipelineSpec, request: RunRequest) -> tuple[str, str] | None:
+    """The cursor window [A, B) to read again; None for an ordinary read.
+
+    Raises:
+        UsageError: the pipeline has no cursor to bound, or a destination would double rows.
+    """
+    if request.window_from is None or request.window_to is None or spec.partitions is not None:
+        return None
+    if spec.source.mode != "incremental" or spec.source.cursor is None:
+        msg = (
+            f"Pipeline `{spec.name}` reads everything each time (mode {spec.source.mode}); `--from/--to` needs "
+            "partitions by time or `mode: incremental` with a cursor."
+        )
+        raise UsageError(msg)
+    appending = [d.name for d in spec.destinations if d.mode == "append"]
+    if appending:
+        msg = (
+            f"Reading a window again would double rows in {', '.join(appending)} (mode append). "
+            "Use mode merge with a key, or start over with `--full-refresh`."
+        )
+        raise UsageError(msg)
+    kinds = {guess_kind(request.window_from), guess_kind(request.window_to)}
+    if len(kinds) == 1:
+        begin, end = written(request.window_from, None), written(request.window_to, None)
+        if begin.at_least(end):
+            raise UsageError(_empty_range(request.window_from, request.window_to))
+    return request.window_from, request.window_to
+
+
+def _check_range(request: RunRequest) -> None:
+    if (request.window_from is None) != (request.window_to is None):
+        msg = "`--from` and `--to` go together: the range is half-open, from inclusive, to exclusive."
+        raise UsageError(msg)
+    if request.window_from is not None and request.partitions:
+        msg = "Give either `--partition` or `--from/--to`, not both."
+        raise UsageError(msg)
+    if request.window_from is not None and request.full_refresh:
+        msg = "`--full-refresh` reads everything; it does not go with `--from/--to`."
+        raise UsageError(msg)
+
+
+def _between(spec: PipelineSpec, begin: str, end: str) -> list[Feed]:
+    partitions = spec.time_partitions
+    if partitions is None:
+        msg = f"Pipeline `{spec.name}` is partitioned by value; choose keys with `--partition KEY`."
+        raise UsageError(msg)
+    keys = partitions.keys_between(begin, end)
+    if not keys:
+        raise UsageError(_empty_range(begin, end))
+    return [Feed(spec.name, key) for key in keys]
+
+
+def _empty_range(begin: str, end: str) -> str:
+    return f"The range [{begin}, {end}) holds nothing: `--from` is inclusive, `--to` is exclusive and must be later."
+
+
+def _held(project: Project, spec: PipelineSpec) -> list[Feed]:
+    held = []
+    for feed in project.store.feeds(spec.name):
+        log = project.store.feed(feed)
+        epoch = log.live_epoch()
+        if epoch is not None and log.held(epoch) is not None:
+            held.append(feed)
+    if not held:
+        msg = f"Pipeline `{spec.name}` has no held batch to release or discard."
+        raise UsageError(msg)
+    return held
+
+
+def _due(project: Project, spec: PipelineSpec, *, everything: bool) -> list[Feed]:
+    feeds = spec.feeds(utc_now())
+    time_partitions = spec.time_partitions
+    if everything or time_partitions is None:
+        return feeds
+    recent = {feed.key for feed in feeds[-1 - time_partitions.lookback :]}
+    landed = {feed.key for feed in project.store.feeds(spec.name)}
+    return [feed for feed in feeds if feed.key in recent or feed.key not in landed]

@@ -1,0 +1,155 @@
+"""Validate: judge every landed batch that has no verdict, in order.
+
+A batch that the gate holds stays landed and blocks the batches behind it, so
+that order is kept; the next run judges it anew. Nothing is loaded here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Literal
+
+from platform_pipelines.engine.judging import Judging
+from platform_pipelines.engine.report import Validated
+from platform_pipelines.errors import GateClosed, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from platform_pipelines.engine.context import Context
+    from platform_pipelines.engine.judging import Judged
+    from platform_pipelines.model import Feed, RuleOutcome, TransformOutcome
+    from platform_pipelines.store import FeedLog, Manifest
+
+Decision = Literal["release", "discard"]
+
+
+def validate(context: Context, feed: Feed, decision: Decision | None = None) -> Validated:
+    """Judge the feed's landed batches.
+
+    Args:
+        context: the run.
+        feed: whose batches.
+        decision: lets the held batch through (``release``) or drops it to the
+            dead letters (``discard``); batches behind it are judged as usual.
+
+    Raises:
+        GateClosed: a batch was held; ``error.validated`` has every rule's outcome.
+        SchemaDrift: the schema contract refuses a change.
+        InvalidData: a required transform failed.
+        UsageError: a decision was given and no batch is held.
+    """
+    started = time.monotonic()
+    log = context.log(feed)
+    total = Validated(feed)
+    with log.lock(context.token):
+        log.sweep()
+        _check_decision(context, log, decision)
+        for manifest in _unjudged(log):
+            judged = Judging(context, log, manifest, decision).judge()
+            total = _add(total, judged)
+            if judged.verdict.status == "held":
+                log.hold(judged.verdict)
+                total = dataclasses.replace(total, held=judged.verdict.reason, seconds=time.monotonic() - started)
+                context.record("validated", _entry(total))
+                raise GateClosed(_closed(context, manifest, judged.verdict.reason), total)
+            log.seal(judged.verdict)
+            judged.agree(context)
+            decision = None
+    total = dataclasses.replace(total, seconds=time.monotonic() - started)
+    context.record("validated", _entry(total))
+    return total
+
+
+def _unjudged(log: FeedLog) -> Iterator[Manifest]:
+    epoch = log.live_epoch()
+    if epoch is None:
+        return
+    sealed = log.sealed(epoch)
+    for sequence in log.sequences(epoch):
+        if sequence not in sealed:
+            yield log.manifest(epoch, sequence)
+
+
+def _check_decision(context: Context, log: FeedLog, decision: Decision | None) -> None:
+    if decision is None:
+        return
+    epoch = log.live_epoch()
+    if epoch is None or log.held(epoch) is None:
+        msg = f"Feed {context.pipeline.name}/{log.feed.key} has no held batch to {decision}."
+        raise UsageError(msg)
+
+
+def _closed(context: Context, manifest: Manifest, reason: str) -> str:
+    name, partition = context.pipeline.name, manifest.feed.partition
+    option = f" --partition {partition}" if partition else ""
+    return (
+        f"The gate of `{name}` closed on batch {manifest.epoch}/{manifest.sequence} of {manifest.feed.key}: {reason} "
+        f"No destination was touched. Mend the source or the rules and run again, or let the batch through with "
+        f"`pipelines run {name}{option} --release`, or drop it with `--discard`."
+    )
+
+
+def _add(total: Validated, judged: Judged) -> Validated:
+    verdict = judged.verdict
+    return dataclasses.replace(
+        total,
+        batches=total.batches + 1,
+        rows_in=total.rows_in + verdict.rows_in,
+        rows_out=total.rows_out + verdict.rows_out,
+        filtered=total.filtered + verdict.filtered,
+        rejected=total.rejected + verdict.rejected,
+        flagged=total.flagged + verdict.flagged,
+        rules=_merge_rules(total.rules, verdict.rules),
+        transforms=_merge_transforms(total.transforms, verdict.transforms),
+        score=min(total.score, verdict.score),
+        bytes=total.bytes + sum(file.bytes for file in verdict.files),
+        schema=verdict.schema if verdict.schema is not None else total.schema,
+        sample=total.sample or judged.sample,
+    )
+
+
+def _merge_rules(before: tuple[RuleOutcome, ...], now: tuple[RuleOutcome, ...]) -> tuple[RuleOutcome, ...]:
+    known = {rule.id: rule for rule in before}
+    for rule in now:
+        old = known.get(rule.id)
+        known[rule.id] = rule if old is None else dataclasses.replace(
+            rule,
+            failed=old.failed + rule.failed,
+            checked=old.checked + rule.checked,
+            detail=rule.detail if rule.failed or not old.failed else old.detail,
+            sample=(old.sample + rule.sample)[:10],
+        )
+    return tuple(known.values())
+
+
+def _merge_transforms(
+    before: tuple[TransformOutcome, ...], now: tuple[TransformOutcome, ...]
+) -> tuple[TransformOutcome, ...]:
+    known = {item.label: item for item in before}
+    for item in now:
+        old = known.get(item.label)
+        known[item.label] = item if old is None else dataclasses.replace(
+            item,
+            rows_in=old.rows_in + item.rows_in,
+            rows_out=old.rows_out + item.rows_out,
+            seconds=old.seconds + item.seconds,
+            error=item.error or old.error,
+        )
+    return tuple(known.values())
+
+
+def _entry(total: Validated) -> dict[str, object]:
+    return {
+        "partition": total.feed.key,
+        "batches": total.batches,
+        "rows_in": total.rows_in,
+        "rows_out": total.rows_out,
+        "filtered": total.filtered,
+        "rejected": total.rejected,
+        "flagged": total.flagged,
+        "held": total.held,
+        "seconds": round(total.seconds, 3),
+        "rules": {rule.id: rule.failed for rule in total.rules},
+    }

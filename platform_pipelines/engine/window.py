@@ -1,0 +1,92 @@
+"""Where a read begins: the watermark less lag, and less the hour that a clock repeats.
+
+Upper bounds are left to the source, which alone knows its clock and its open
+transactions.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from platform_pipelines.cursor import Cursor, CursorKind, nanoseconds
+from platform_pipelines.errors import CursorError
+
+if TYPE_CHECKING:
+    from platform_pipelines.spec import CursorSpec
+
+_NANOS = 1_000_000_000
+
+
+def reread_from(high: Cursor, cursor: CursorSpec) -> Cursor:
+    """The lowest cursor at which rows may still appear after ``high`` was seen.
+
+    That is ``high`` less ``lag``. Where naive values are in a zone whose clock
+    is set back, and ``high`` lies in the repeated hour, rows of its second pass
+    carry earlier values: the read goes back to where the repetition begins.
+    """
+    low = high.minus(cursor.lag)
+    if high.kind == "timestamp" and cursor.timezone:
+        repeated = _repetition_start(high, ZoneInfo(cursor.timezone))
+        if repeated is not None and low.at_least(repeated):
+            return repeated
+    return low
+
+
+def guess_kind(text: str) -> CursorKind:
+    """The type of a cursor value that a person wrote before any row was read."""
+    text = text.strip()
+    if re.fullmatch(r"[+-]?\d+", text):
+        return "int"
+    if re.fullmatch(r"[+-]?\d*\.\d+", text):
+        return "decimal"
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        return "date"
+    if re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", text):
+        return "timestamptz" if re.search(r"(Z|[+-]\d\d:?\d\d)$", text) else "timestamp"
+    return "string"
+
+
+def written(text: str, like: Cursor | None) -> Cursor:
+    """A cursor from text that a person wrote, of the same type as ``like`` where that is known."""
+    kind = like.kind if like else guess_kind(text)
+    return Cursor.parse(text, kind)
+
+
+def check_kind(found: CursorKind, cursor: CursorSpec, watermark: Cursor | None, stream: str) -> None:
+    """Make sure the cursor's type can be followed and is the one that was followed so far.
+
+    Raises:
+        CursorError: the type changed, or a naive timestamp has no declared zone.
+    """
+    if found == "timestamp" and cursor.timezone is None:
+        msg = (
+            f"Cursor `{cursor.field}` of stream `{stream}` is a timestamp without time zone. "
+            f"Say in which zone its values are: `cursor: {{field: {cursor.field}, timezone: UTC}}`."
+        )
+        raise CursorError(msg)
+    if watermark is not None and watermark.kind != found:
+        msg = (
+            f"Cursor `{cursor.field}` of stream `{stream}` is {found} now; the watermark {watermark.text} is "
+            f"{watermark.kind}. Give the field its old type back, or start over with `--full-refresh`."
+        )
+        raise CursorError(msg)
+
+
+def _repetition_start(high: Cursor, zone: ZoneInfo) -> Cursor | None:
+    naive = dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=nanoseconds(high.text) // 1000)  # noqa: DTZ001 - wall time
+    first, second = naive.replace(tzinfo=zone, fold=0).utcoffset(), naive.replace(tzinfo=zone, fold=1).utcoffset()
+    if first is None or second is None or first <= second:
+        return None
+    low, step = naive, first - second
+    # The repetition lasts as long as the clock is set back; walk back to its first minute.
+    low = low.replace(second=0, microsecond=0)
+    begin = naive - step
+    while low > begin:
+        earlier = low - dt.timedelta(minutes=1)
+        if earlier.replace(tzinfo=zone, fold=0).utcoffset() == earlier.replace(tzinfo=zone, fold=1).utcoffset():
+            break
+        low = earlier
+    return Cursor.parse(low.isoformat(), "timestamp")

@@ -1,0 +1,243 @@
+"""One feed's log on disk: epochs, manifests, verdicts, and what a crash left behind.
+
+    <store>/<pipeline>/feeds/<all | p-KEY>/
+        .lock
+        e000001/epoch.json                    why and by whom the epoch was begun
+        e000001/000001-<attempt>/part-*.parquet
+        e000001/000001.json                   manifest: writing it commits the batch
+        e000001/000001-<attempt>.valid/part-*.parquet, dead-*.parquet
+        e000001/000001.verdict.json           sealed verdict: what destinations load
+        e000001/000001.held-0001.json         the gate closed; judged anew next time
+        offsets/<destination>.json            for destinations that cannot keep their own
+
+What to read, judge and load, and in which order, is left to the engine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.errors import OffsetConflict, StoreCorrupt
+from platform_pipelines.model import Offset
+from platform_pipelines.store import effects
+from platform_pipelines.store.locks import locked
+from platform_pipelines.store.manifest import Manifest
+from platform_pipelines.store.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from platform_pipelines.model import Feed
+    from platform_pipelines.store.manifest import DataFile
+
+_EPOCH = re.compile(r"e(\d{6,})")
+_MANIFEST = re.compile(r"(\d{6,})\.json")
+_VERDICT = re.compile(r"(\d{6,})\.verdict\.json")
+_HELD = re.compile(r"(\d{6,})\.held-(\d{4,})\.json")
+_ATTEMPT = re.compile(r"(\d{6,})-[0-9a-f]{12}(\.valid)?")
+
+
+class FeedLog:
+    """The log of one feed below ``folder``."""
+
+    def __init__(self, folder: Path, feed: Feed) -> None:
+        self.folder = folder
+        self.feed = feed
+
+    def lock(self, owner: str) -> AbstractContextManager[None]:
+        """Hold the feed for this process; see :func:`platform_pipelines.store.locks.locked`."""
+        return locked(self.folder / ".lock", f"Feed {self.feed.pipeline}/{self.feed.key}", owner)
+
+    # epochs
+
+    def epochs(self) -> list[int]:
+        """All epochs begun, ascending."""
+        return sorted(_numbers(self.folder, _EPOCH))
+
+    def epoch_folder(self, epoch: int) -> Path:
+        """Where an epoch's files lie."""
+        return self.folder / f"e{epoch:06d}"
+
+    def open_epoch(self, reason: str, token: str, created_at: str) -> int:
+        """Begin the next epoch, durably, and return its number."""
+        epoch = max(self.epochs(), default=0) + 1
+        body = json.dumps({"reason": reason, "token": token, "created_at": created_at}).encode()
+        if not effects.create_if_absent(self.epoch_folder(epoch) / "epoch.json", body):
+            raise OffsetConflict(self._conflict(f"epoch {epoch}"))
+        return epoch
+
+    def epoch_info(self, epoch: int) -> dict[str, str]:
+        """Why, by which run and when the epoch was begun."""
+        path = self.epoch_folder(epoch) / "epoch.json"
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            info: dict[str, str] = json.loads(path.read_bytes())
+            return info
+        return {}
+
+    def live_epoch(self) -> int | None:
+        """The latest epoch whose first extract is complete; None before that."""
+        for epoch in reversed(self.epochs()):
+            if self.first_complete(epoch) is not None:
+                return epoch
+        return None
+
+    def first_complete(self, epoch: int) -> int | None:
+        """The sequence at which the extract that began the epoch was complete; None if it is not yet."""
+        for sequence in self.sequences(epoch):
+            if self.manifest(epoch, sequence).complete:
+                return sequence
+        return None
+
+    # manifests
+
+    def sequences(self, epoch: int) -> list[int]:
+        """Committed sequences of an epoch, ascending."""
+        return sorted(_numbers(self.epoch_folder(epoch), _MANIFEST))
+
+    def manifest(self, epoch: int, sequence: int) -> Manifest:
+        """A committed manifest.
+
+        Raises:
+            StoreCorrupt: it is missing or unreadable.
+        """
+        path = self.epoch_folder(epoch) / f"{sequence:06d}.json"
+        try:
+            return Manifest.from_bytes(path.read_bytes(), path)
+        except FileNotFoundError as error:
+            msg = f"Manifest {path} is missing. Restore it, or start over with `pipelines state NAME --reset`."
+            raise StoreCorrupt(msg) from error
+
+    def last(self, epoch: int) -> Manifest | None:
+        """The last committed manifest of an epoch."""
+        sequences = self.sequences(epoch)
+        return self.manifest(epoch, sequences[-1]) if sequences else None
+
+    def commit(self, manifest: Manifest) -> None:
+        """Commit a batch: its files must be durable before.
+
+        Raises:
+            OffsetConflict: another run committed this sequence first.
+        """
+        path = self.epoch_folder(manifest.epoch) / f"{manifest.sequence:06d}.json"
+        if not effects.create_if_absent(path, manifest.to_bytes()):
+            raise OffsetConflict(self._conflict(f"batch {manifest.epoch}/{manifest.sequence}"))
+
+    def attempt_folder(self, epoch: int, sequence: int, *, validated: bool = False) -> Path:
+        """A folder name no other attempt uses; nothing refers to it until a commit does."""
+        suffix = ".valid" if validated else ""
+        return self.epoch_folder(epoch) / f"{sequence:06d}-{uuid.uuid4().hex[:12]}{suffix}"
+
+    def paths(self, epoch: int, files: Iterable[DataFile]) -> list[Path]:
+        """Local paths of committed files.
+
+        Raises:
+            StoreCorrupt: one is missing or has another size than was committed.
+        """
+        found = []
+        for file in files:
+            path = self.epoch_folder(epoch) / file.path
+            size = path.stat().st_size if path.is_file() else None
+            if size != file.bytes:
+                state = "missing" if size is None else f"{size} bytes long, committed with {file.bytes}"
+                msg = (
+                    f"Batch file {path} is {state}. If retention or a person removed it, read the source anew "
+                    f"with `pipelines run {self.feed.pipeline} --full-refresh`."
+                )
+                raise StoreCorrupt(msg)
+            found.append(path)
+        return found
+
+    # verdicts
+
+    def sealed(self, epoch: int) -> set[int]:
+        """Sequences with a sealed verdict."""
+        return _numbers(self.epoch_folder(epoch), _VERDICT)
+
+    def verdict(self, epoch: int, sequence: int) -> Verdict | None:
+        """The sealed verdict of a batch, if there is one."""
+        path = self.epoch_folder(epoch) / f"{sequence:06d}.verdict.json"
+        try:
+            return Verdict.from_bytes(path.read_bytes(), path)
+        except FileNotFoundError:
+            return None
+
+    def seal(self, verdict: Verdict) -> None:
+        """Seal a verdict: from now on destinations load these rows.
+
+        Raises:
+            OffsetConflict: another run sealed this batch first.
+        """
+        path = self.epoch_folder(verdict.epoch) / f"{verdict.sequence:06d}.verdict.json"
+        if not effects.create_if_absent(path, verdict.to_bytes()):
+            raise OffsetConflict(self._conflict(f"the verdict on batch {verdict.epoch}/{verdict.sequence}"))
+
+    def hold(self, verdict: Verdict) -> None:
+        """Note that the gate held a batch; the batch stays landed and is judged anew by the next run."""
+        folder = self.epoch_folder(verdict.epoch)
+        taken = max((n for s, n in _pairs(folder, _HELD) if s == verdict.sequence), default=0)
+        effects.replace(folder / f"{verdict.sequence:06d}.held-{taken + 1:04d}.json", verdict.to_bytes())
+
+    def held(self, epoch: int) -> Verdict | None:
+        """The last note on a batch that is held still."""
+        folder = self.epoch_folder(epoch)
+        open_notes = [pair for pair in _pairs(folder, _HELD) if pair[0] not in self.sealed(epoch)]
+        if not open_notes:
+            return None
+        sequence, number = max(open_notes)
+        path = folder / f"{sequence:06d}.held-{number:04d}.json"
+        return Verdict.from_bytes(path.read_bytes(), path)
+
+    # offsets of destinations that cannot keep their own
+
+    def offset(self, destination: str) -> Offset | None:
+        """The offset kept here for a destination without a store of its own."""
+        try:
+            body = json.loads((self.folder / "offsets" / f"{destination}.json").read_bytes())
+        except FileNotFoundError:
+            return None
+        return Offset(body["epoch"], body["sequence"])
+
+    def set_offset(self, destination: str, offset: Offset, token: str) -> None:
+        """Keep such an offset, durably."""
+        body: dict[str, Any] = {"epoch": offset.epoch, "sequence": offset.sequence, "token": token}
+        effects.replace(self.folder / "offsets" / f"{destination}.json", json.dumps(body).encode())
+
+    # what a crash left behind
+
+    def sweep(self) -> None:
+        """Remove attempts that no manifest and no verdict refers to; call it with the lock held."""
+        for epoch in self.epochs():
+            folder = self.epoch_folder(epoch)
+            committed, sealed = set(self.sequences(epoch)), self.sealed(epoch)
+            for path in folder.iterdir():
+                match = _ATTEMPT.fullmatch(path.name)
+                known = sealed if match and match[2] else committed
+                if (match and int(match[1]) not in known) or path.name.endswith(".tmp"):
+                    effects.remove(path)
+
+    def _conflict(self, what: str) -> str:
+        return (
+            f"Another run committed {what} of feed {self.feed.pipeline}/{self.feed.key} first. "
+            "Nothing was lost or doubled: run it again."
+        )
+
+
+def _numbers(folder: Path, pattern: re.Pattern[str]) -> set[int]:
+    return {int(match[1]) for name in _names(folder) if (match := pattern.fullmatch(name))}
+
+
+def _pairs(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, int]]:
+    return [(int(match[1]), int(match[2])) for name in _names(folder) if (match := pattern.fullmatch(name))]
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except FileNotFoundError:
+        return []

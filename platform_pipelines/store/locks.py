@@ -1,0 +1,69 @@
+"""One run at a time on a feed: an advisory lock that dies with its process."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+from platform_pipelines.errors import FeedBusy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: seconds a second run waits for the first, unless PIPELINES_LOCK_WAIT says otherwise
+DEFAULT_WAIT = 60.0
+_POLL = 0.05
+
+
+@contextlib.contextmanager
+def locked(path: Path, subject: str, owner: str) -> Iterator[None]:
+    """Hold the lock file ``path``; the kernel releases it if this process dies.
+
+    Args:
+        path: the lock file; created if missing, never removed.
+        subject: what is locked, for the message.
+        owner: who holds it, for the message others get.
+
+    Raises:
+        FeedBusy: another run still held it after the wait.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        _acquire(descriptor, subject)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps({"owner": owner, "pid": os.getpid()}).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, subject: str) -> None:
+    wait = float(os.environ.get("PIPELINES_LOCK_WAIT", DEFAULT_WAIT))
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise FeedBusy(_busy(descriptor, subject, wait)) from None
+            time.sleep(_POLL)
+        else:
+            return
+
+
+def _busy(descriptor: int, subject: str, wait: float) -> str:
+    try:
+        holder = json.loads(os.pread(descriptor, 4096, 0))
+        who = f"run {holder['owner']} (process {holder['pid']})"
+    except ValueError:
+        who = "another run"
+    return (
+        f"{subject} is being worked on by {who}; waited {wait:g} s. Nothing was lost: run it again once that "
+        "run has ended, or wait longer with PIPELINES_LOCK_WAIT=SECONDS."
+    )

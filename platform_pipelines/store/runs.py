@@ -1,0 +1,89 @@
+"""Run records: one entry a stage, found by token or by pipeline.
+
+A record is history for people. No promise rests on it: the watermark lies in
+the manifests, the offsets at the destinations.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.store import effects
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_TOKEN = re.compile(r"pt-[0-9a-z-]{4,64}")
+
+
+def new_token() -> str:
+    """A run token: ``pt-`` and a ULID, so tokens sort by time (https://github.com/ulid/spec)."""
+    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    return "pt-" + "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stage of one run.
+
+    Attributes:
+        token: the run's token.
+        pipeline: its pipeline.
+        stage: ``begin``, ``landing``, ``validated``, ``load``, ``end`` or ``error``.
+        at: seconds since 1970, UTC.
+        body: what the stage has to say, JSON-ready.
+    """
+
+    token: str
+    pipeline: str
+    stage: str
+    at: float
+    body: dict[str, Any]
+
+
+class RunLog:
+    """Run records below ``folder``: ``<pipeline>/<token>/<nanoseconds>-<stage>.json``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def add(self, pipeline: str, token: str, stage: str, body: dict[str, Any]) -> None:
+        """Record that a run entered or ended a stage."""
+        path = self._folder / pipeline / token / f"{time.time_ns():020d}-{stage}.json"
+        effects.make_folder(path.parent)
+        path.write_text(json.dumps(body, default=str), encoding="utf-8")
+
+    def tokens(self, pipeline: str) -> list[str]:
+        """Tokens of a pipeline's runs, newest first."""
+        folder = self._folder / pipeline
+        if not folder.is_dir():
+            return []
+        return sorted((p.name for p in folder.iterdir() if _TOKEN.fullmatch(p.name)), reverse=True)
+
+    def pipelines(self) -> list[str]:
+        """Pipelines that have run."""
+        return sorted(p.name for p in self._folder.iterdir()) if self._folder.is_dir() else []
+
+    def find(self, token: str) -> str | None:
+        """The pipeline a token belongs to."""
+        if not _TOKEN.fullmatch(token):
+            return None
+        return next((p for p in self.pipelines() if (self._folder / p / token).is_dir()), None)
+
+    def entries(self, pipeline: str, token: str) -> list[Entry]:
+        """A run's stages, oldest first; a record cut short by a crash is left out."""
+        found = []
+        for path in sorted((self._folder / pipeline / token).glob("*.json")):
+            nanos, _, stage = path.stem.partition("-")
+            try:
+                body = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError:
+                continue
+            found.append(Entry(token, pipeline, stage, int(nanos) / 1e9, body))
+        return found

@@ -1,0 +1,117 @@
+"""The verdict on a batch: which rows passed, what was rejected, and why.
+
+A sealed verdict (passed, released, discarded) is written once and decides what
+every destination loads. A held verdict is a note: the batch is judged anew.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from platform_pipelines.errors import StoreCorrupt
+from platform_pipelines.model import Offset, RuleOutcome, TransformOutcome
+from platform_pipelines.store.arrow import decode_schema, encode_schema
+from platform_pipelines.store.manifest import FORMAT, DataFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+Status = Literal["passed", "held", "released", "discarded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What validation said of one batch.
+
+    Attributes:
+        epoch: of the batch.
+        sequence: of the batch.
+        status: passed, held, released (a person let it through) or discarded.
+        files: Parquet files of the rows to load, relative to the epoch's folder.
+        dead: Parquet files of the dead letters, likewise.
+        rows_in: rows landed, records that could not be read included.
+        rows_out: rows to load.
+        filtered: rows taken away by transforms (negative where they add rows).
+        rejected: dead letters.
+        flagged: rows with a warning.
+        rules: what each rule found.
+        transforms: what each transform did.
+        score: share of row checks passed, 0 to 1.
+        reason: why it was held, released or discarded.
+        schema: Arrow schema of the rows to load.
+        token: the run that judged.
+        created_at: UTC, ISO 8601.
+    """
+
+    epoch: int
+    sequence: int
+    status: Status
+    token: str
+    created_at: str
+    rows_in: int = 0
+    rows_out: int = 0
+    filtered: int = 0
+    rejected: int = 0
+    flagged: int = 0
+    score: float = 1.0
+    reason: str = ""
+    files: tuple[DataFile, ...] = ()
+    dead: tuple[DataFile, ...] = ()
+    rules: tuple[RuleOutcome, ...] = ()
+    transforms: tuple[TransformOutcome, ...] = ()
+    schema: pa.Schema | None = None
+
+    @property
+    def offset(self) -> Offset:
+        """The batch's place in its feed."""
+        return Offset(self.epoch, self.sequence)
+
+    def to_bytes(self) -> bytes:
+        """The JSON form."""
+        body: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
+        for name in ("files", "dead", "rules", "transforms"):
+            body[name] = [asdict(item) for item in getattr(self, name)]
+        body["schema"] = encode_schema(self.schema) if self.schema is not None else None
+        body["format"] = FORMAT
+        return json.dumps(body, indent=1, sort_keys=True, default=str).encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes, place: Path) -> Verdict:
+        """The inverse of :meth:`to_bytes`.
+
+        Raises:
+            StoreCorrupt: the content is not a verdict.
+        """
+        try:
+            body = json.loads(content)
+            return cls(
+                **{name: body[name] for name in _PLAIN},
+                files=tuple(DataFile(**item) for item in body["files"]),
+                dead=tuple(DataFile(**item) for item in body["dead"]),
+                rules=tuple(RuleOutcome(**{**item, "sample": tuple(item["sample"])}) for item in body["rules"]),
+                transforms=tuple(TransformOutcome(**item) for item in body["transforms"]),
+                schema=decode_schema(body["schema"]) if body["schema"] else None,
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            msg = f"Verdict {place} is unreadable ({type(error).__name__}: {error}). Restore it from a backup."
+            raise StoreCorrupt(msg) from error
+
+
+_PLAIN = (
+    "epoch",
+    "sequence",
+    "status",
+    "token",
+    "created_at",
+    "rows_in",
+    "rows_out",
+    "filtered",
+    "rejected",
+    "flagged",
+    "score",
+    "reason",
+)
