@@ -1,0 +1,45 @@
+# demo and test set up everything they need; see README.md.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+
+# parts whose branch coverage must not fall below 90 %
+CORE := platform_pipelines/spec/*,platform_pipelines/store/*,platform_pipelines/engine/*
+# tests run in so many processes
+WORKERS ?= 2
+
+.PHONY: help setup demo test check dev bench screenshot clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+setup:  ## install the locked packages into .venv
+	@scripts/bootstrap
+
+demo: setup  ## run the demo pipelines on real data and print what happened
+	@$(BIN)/python -m platform_pipelines.demo
+
+test: setup  ## run all tests; fails below 90 % branch coverage of spec, store and engine
+	@$(BIN)/coverage erase
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-branch --cov-report= $(ARGS)
+	@$(BIN)/coverage report --include='$(CORE)' --fail-under=90
+
+check: setup  ## lint, format, types and import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+dev: setup  ## open the UI at http://localhost:3000 with the demo pipelines
+	@$(BIN)/python -m platform_pipelines.demo --prepare-only
+	@mkdir -p .dagster_home && cp dagster.yaml .dagster_home/dagster.yaml
+	DAGSTER_HOME="$(CURDIR)/.dagster_home" $(BIN)/dagster dev -w workspace.yaml
+
+bench: setup  ## measure against the same work written by hand
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+screenshot: setup  ## draw docs/images/asset-graph.png anew; needs chromium
+	@$(BIN)/python scripts/screenshot docs/images/asset-graph.png
+
+clean:  ## remove what the demo, the tests and Dagster wrote
+	rm -rf data .pipelines .dagster_home .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*
