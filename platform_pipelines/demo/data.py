@@ -7,7 +7,6 @@ which loses types. Reading the files is left to the ``files`` connector.
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def prepare(root: Path) -> Path:
             continue
         partial = folder / f".{name}.partial"
         shutil.copyfile(source, partial)
-        os.replace(partial, target)  # a file is there whole or not at all
+        partial.replace(target)  # a file is there whole or not at all
     return folder
 
 
@@ -53,6 +52,7 @@ def installed_files() -> dict[str, Path]:
     found = {path.name: Path(str(path.locate())) for path in listed if path.name in FILES}
     missing = [name for name in FILES if name not in found or not found[name].exists()]
     if missing:
-        msg = f"The installed {DISTRIBUTION} lacks {', '.join(missing)}. Run `pip install --force-reinstall {DISTRIBUTION}`."
+        listing = ", ".join(missing)
+        msg = f"The installed {DISTRIBUTION} lacks {listing}. Run `pip install --force-reinstall {DISTRIBUTION}`."
         raise UsageError(msg)
     return {name: found[name] for name in FILES}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 WAREHOUSE = "data/warehouse.duckdb"
 #: dead letters looked at for the count by rule
 _LIMIT = 1_000_000
+_TABLES = "select schema_name, table_name from duckdb_tables() where not starts_with(table_name, '_')"
 _WORST = """
     select carrier, carrier_name, month, flights, round(avg_dep_delay, 1), round(avg_arr_delay, 1)
     from marts.delays_by_carrier where departed >= 100 order by avg_dep_delay desc, carrier, month limit 10
