@@ -1,0 +1,137 @@
+"""What every kind of transform gets and gives: one relation in, one relation out.
+
+The order of the steps, counting and failures are left to ``chain``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from platform_pipelines.duck import quote
+from platform_pipelines.errors import SpecError
+from platform_pipelines.relations import unused_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    import duckdb
+
+    from platform_pipelines.relations import Lookup
+
+#: carries the cursor where ``map`` does not keep it under its own name
+CURSOR_COLUMN = "_pipelines_cursor"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transform about to be built.
+
+    Attributes:
+        connection: where the relation lives.
+        body: what the YAML says under the kind's key.
+        label: the transform's label.
+        source: name of the view or table that comes in.
+        columns: its columns with their DuckDB types.
+        cursor: the column that orders versions of a row; None if there is none.
+        lookup: reads the tables that joins refer to.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    body: Any
+    label: str
+    source: str
+    columns: Mapping[str, str]
+    cursor: str | None
+    lookup: Lookup
+
+    def view(self, sql: str) -> str:
+        """Create a temporary view and return its name; nothing is computed yet."""
+        name = unused_name("view")
+        self.connection.execute(f"create temp view {quote(name)} as {sql}")
+        return name
+
+    def table(self, sql: str) -> str:
+        """Create a temporary table, which spills to disk, and return its name."""
+        name = unused_name("table")
+        self.connection.execute(f"create temp table {quote(name)} as {sql}")
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """One transform, built.
+
+    Attributes:
+        relation: name of the view or table that comes out.
+        origins: unchanged columns, ``{output: input}``.
+        cursor: the column of the output that carries the cursor.
+        rejects: relation of the rows that could not be transformed: the columns
+            that came in and ``_pipelines_rule``, ``_pipelines_rules``,
+            ``_pipelines_reason``; None where that cannot happen.
+        same_rows: whether there is one row out for each row in, for certain.
+        computed: output columns whose computation may fail.
+    """
+
+    relation: str
+    origins: Mapping[str, str]
+    cursor: str | None
+    rejects: str | None = None
+    same_rows: bool = False
+    computed: tuple[str, ...] = field(default=())
+
+
+class Kind(Protocol):
+    """One kind of transform."""
+
+    def check(self, body: Any) -> None:  # noqa: ANN401 - any YAML value
+        """Refuse a body that can never work (SpecError), without data."""
+
+    def build(self, step: Step) -> Built:
+        """Create the relation that comes out.
+
+        Raises:
+            SpecError: the body can never work.
+            InvalidData: it does not fit these columns.
+            duckdb.Error: a value cannot be computed.
+        """
+
+
+def mapping(body: Any, what: str, allowed: Collection[str] = ()) -> dict[str, Any]:  # noqa: ANN401 - any YAML value
+    """The body as a mapping with text keys.
+
+    Raises:
+        SpecError: it is none, is empty, or has a key that is not allowed.
+    """
+    if not isinstance(body, dict) or not body or not all(isinstance(key, str) for key in body):
+        msg = f"{what} must be a mapping, not {body!r}."
+        raise SpecError(msg)
+    for key in body:
+        if allowed and key not in allowed:
+            msg = f"{what} has the unknown key `{key}`. Allowed: {', '.join(allowed)}."
+            raise SpecError(msg)
+    return body
+
+
+def names(value: Any, what: str) -> tuple[str, ...]:  # noqa: ANN401 - any YAML value
+    """A list of column names.
+
+    Raises:
+        SpecError: it is none.
+    """
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
+        msg = f"{what} must be a list of column names, not {value!r}."
+        raise SpecError(msg)
+    return tuple(value)
+
+
+def text(body: Any, what: str, example: str) -> str:  # noqa: ANN401 - any YAML value
+    """The body as a text.
+
+    Raises:
+        SpecError: it is none or blank.
+    """
+    if not isinstance(body, str) or not body.strip():
+        msg = f"{what} must be a text such as {example!r}, not {body!r}."
+        raise SpecError(msg)
+    return body
