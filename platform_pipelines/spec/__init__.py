@@ -5,8 +5,10 @@ Nothing here reads data, opens a connection or knows Dagster.
 
 from __future__ import annotations
 
+from platform_pipelines.spec.catalog import Catalog
 from platform_pipelines.spec.connector import Capabilities, CapabilitiesOf, ConnectorSpec
 from platform_pipelines.spec.destination import DestinationSpec
+from platform_pipelines.spec.loader import load_catalog, pipeline_from_config, pipeline_from_file
 from platform_pipelines.spec.partitions import TimePartitions, ValuePartitions
 from platform_pipelines.spec.pipeline import PipelineSpec
 from platform_pipelines.spec.quality import GateSpec, QualitySpec, SchemaContract
@@ -18,6 +20,7 @@ from platform_pipelines.spec.transform import TransformKind, TransformSpec
 __all__ = [
     "Capabilities",
     "CapabilitiesOf",
+    "Catalog",
     "ConnectorSpec",
     "CursorSpec",
     "DeletesSpec",
@@ -35,4 +38,7 @@ __all__ = [
     "TransformSpec",
     "Triggers",
     "ValuePartitions",
+    "load_catalog",
+    "pipeline_from_config",
+    "pipeline_from_file",
 ]

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _SHOWN = 20
+_WIDEST = 80
+
+
+def show(value: object) -> str:
+    """``value`` as it may stand in a message: cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 
 def allowed(value: object, choices: Iterable[str], *, none: str = "there are none") -> str:

@@ -48,6 +48,10 @@ class PipelineSpec(Frozen):
     _line: int | None = PrivateAttr(default=None)
     _inline: Mapping[str, ConnectorSpec] = PrivateAttr(default_factory=dict)
 
+    def place(self, file: str | None, line: int | None, inline: Mapping[str, ConnectorSpec]) -> None:
+        """Say where it was read and which connectors stand in it; for the reader only."""
+        self._file, self._line, self._inline = file, line, dict(inline)
+
     @property
     def file(self) -> str | None:
         """The YAML file it was read from; None if it was built from a mapping."""

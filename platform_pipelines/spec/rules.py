@@ -5,14 +5,24 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict, field_validator, model_validator
+from pydantic import Field, PlainValidator, field_validator, model_validator
 
 from platform_pipelines.spec.base import Columns, Count, Frozen, Seconds, Text
 from platform_pipelines.spec.checked import Pattern
 from platform_pipelines.spec.names import AssetName
+from platform_pipelines.spec.nearest import show
 
 Severity = Literal["error", "warning", "info"]
-Bound = Annotated[int, Strict()] | Annotated[float, Strict()] | Annotated[str, Strict(), Field(min_length=1)]
+
+
+def _bound(value: Any) -> int | float | str:  # noqa: ANN401 - any YAML value
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or value == "":
+        msg = f"A bound must be a number or a text such as 2026-01-31, not {show(value)}."
+        raise ValueError(msg)
+    return value
+
+
+Bound = Annotated[int | float | str, PlainValidator(_bound, json_schema_input_type=int | float | str)]
 
 
 class Rule(Frozen):

@@ -8,6 +8,7 @@ in messages, logs and metadata written by others.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import threading
@@ -25,6 +26,7 @@ _PASSWORD_WORD = re.compile(
 )
 _GSM = re.compile(r"projects/[^/]+/secrets/[^/]+(/versions/[^/]+)?")
 _SHORTEST = 4
+_SHORTEST_LINE = 8
 _MASK = "***"
 
 _lock = threading.Lock()
@@ -62,16 +64,8 @@ def register(secret: str) -> None:
     Passwords inside a DSN are remembered too. Values of three characters or less
     are not: masking them would garble every message and hide nothing.
     """
-    global _pattern  # noqa: PLW0603 - one register per process is the point
-    found = {secret, secret.strip(), *secret.splitlines(), *_passwords(secret)}
-    forms = {
-        form for each in found for form in (each, quote(each, safe=""), quote(each), quote_plus(each), repr(each)[1:-1])
-    }
-    with _lock:
-        new = {form for form in forms if len(form) >= _SHORTEST} - _forms
-        if new:
-            _forms.update(new)
-            _pattern = None
+    lines = [line for line in secret.splitlines() if len(line) >= _SHORTEST_LINE]
+    _remember({secret, secret.strip(), *lines, *_passwords(secret)})
 
 
 def mask(text: str) -> str:
@@ -81,8 +75,22 @@ def mask(text: str) -> str:
     return _PASSWORD.sub(lambda match: match[0].replace(f":{match['password']}@", f":{_MASK}@"), masked)
 
 
+def _remember(secrets: set[str]) -> None:
+    global _pattern  # noqa: PLW0603 - one register per process is the point
+    forms = {form for secret in secrets for form in _appearances(secret) if len(form) >= _SHORTEST}
+    with _lock:
+        if not forms <= _forms:
+            _forms.update(forms)
+            _pattern = None
+
+
+def _appearances(secret: str) -> tuple[str, ...]:
+    escaped = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]
+    return (secret, quote(secret, safe=""), quote(secret), quote_plus(secret), *escaped)
+
+
 def _compiled() -> re.Pattern[str] | None:
-    global _pattern  # noqa: PLW0603 - see register
+    global _pattern  # noqa: PLW0603 - see _remember
     with _lock:
         if _pattern is None and _forms:
             # longest first, so that a secret inside a longer one does not leave the rest standing
@@ -102,9 +110,7 @@ def _replacement(match: re.Match[str]) -> str:
     if reader is None:
         msg = f"Unknown secret reference ${{{scheme}://…}}. Allowed: {', '.join(f'${{{each}://…}}' for each in _READERS)}."
         raise SecretError(msg)
-    secret = reader(body, match[0])
-    register(secret)
-    return secret
+    return reader(body, match[0])
 
 
 def _from_environment(body: str, reference: str) -> str:
@@ -114,12 +120,15 @@ def _from_environment(body: str, reference: str) -> str:
         msg = "A reference ${env://…} does not name a variable. Write ${env://NAME} or ${env://NAME:-default}."
         raise SecretError(msg)
     value = os.environ.get(match["name"])
-    if match["given"]:
-        return value or match["default"]
+    if not value and match["given"]:
+        # a default stands in the YAML for all to read; only a password inside it is kept from others
+        _remember(_passwords(match["default"]))
+        return match["default"]
     if value is None:
         name = match["name"]
         msg = f"{reference}: environment variable {name} is not set. Set it, or give a default: ${{env://{name}:-default}}."
         raise SecretError(msg)
+    register(value)
     return value
 
 
@@ -128,13 +137,15 @@ def _from_file(body: str, reference: str) -> str:
         msg = f"{reference}: the path must be absolute. Write ${{file:///path/to/secret}} with three slashes."
         raise SecretError(msg)
     try:
-        return Path(body).read_text(encoding="utf-8").rstrip("\r\n")
+        secret = Path(body).read_text(encoding="utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         msg = f"{reference}: the file is not UTF-8 text. Store the secret as text."
         raise SecretError(msg) from error
     except OSError as error:
         msg = f"{reference}: the file cannot be read ({error.strerror}). Create it, or mend its permissions."
         raise SecretError(msg) from error
+    register(secret)
+    return secret
 
 
 def _from_secret_manager(body: str, reference: str) -> str:
@@ -156,7 +167,9 @@ def _from_secret_manager(body: str, reference: str) -> str:
             f"{reference}: Google Secret Manager refused ({type(error).__name__}). Check the name and your permissions."
         )
         raise SecretError(msg) from error
-    return str(response.payload.data.decode("utf-8"))
+    secret = str(response.payload.data.decode("utf-8"))
+    register(secret)
+    return secret
 
 
 _READERS = {"env": _from_environment, "file": _from_file, "gsm": _from_secret_manager}

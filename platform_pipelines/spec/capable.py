@@ -1,0 +1,110 @@
+"""Whether the connectors that a pipeline names exist and can do what it asks of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from platform_pipelines.errors import SpecError
+from platform_pipelines.spec.nearest import allowed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from platform_pipelines.spec.connector import Capabilities, CapabilitiesOf, ConnectorSpec
+    from platform_pipelines.spec.pipeline import PipelineSpec
+    from platform_pipelines.spec.problems import Problems
+
+Path = tuple[int | str, ...]
+
+
+class Connectors:
+    """The saved connectors and what their types can do.
+
+    Args:
+        saved: the connectors of ``connectors.yaml``.
+        capabilities: what a type can do; without it only names are checked.
+    """
+
+    def __init__(self, saved: Mapping[str, ConnectorSpec], capabilities: CapabilitiesOf | None) -> None:
+        self.saved = saved
+        self.capabilities = capabilities
+
+    def takes_auth(self, type_name: str) -> bool:
+        """Whether a type keeps credentials under ``auth``; where types are not known, it is taken to."""
+        if self.capabilities is None:
+            return True
+        try:
+            return "auth" in self.capabilities(type_name).keys
+        except SpecError:
+            return True  # an unknown type is reported where it is checked
+
+    def check_config(self, spec: ConnectorSpec, problems: Problems, *path: int | str) -> None:
+        """Report an unknown type and unknown keys of one connection."""
+        able = self._able(spec, problems, path)
+        for key in spec.config if able else ():
+            if able and key not in able.keys:
+                msg = f"Unknown key `{key}` of connector `{spec.name}` (type {spec.type}). {allowed(key, sorted(able.keys))}"
+                problems.add(msg, *path, key)
+
+    def check(self, spec: PipelineSpec, problems: Problems) -> None:
+        """Report what the connectors of a pipeline cannot do."""
+        for name, path in _named(spec):
+            if name in spec.inline_connectors:
+                self.check_config(spec.inline_connectors[name], problems, *path)
+            elif name not in self.saved:
+                msg = (
+                    f"Unknown connector `{name}`. {allowed(name, sorted(self.saved), none='connectors.yaml has none')}"
+                )
+                problems.add(f"{msg} Add it to connectors.yaml, or write an inline mapping {{type: …}}.", *path)
+        self._source(spec, problems)
+        for index, destination in enumerate(spec.destinations):
+            connector = self._find(spec, destination.connector)
+            able = self._able(connector) if connector else None
+            if connector and able and not able.destination:
+                msg = f"Connector `{connector.name}` (type {connector.type}) can only be read, not loaded."
+                problems.add(f"{msg} Choose another destination.", "destinations", index, "connector")
+            elif connector and able and destination.mode not in able.modes:
+                msg = f"Connector `{connector.name}` (type {connector.type}) cannot load with mode {destination.mode}."
+                path = ("destinations", index, "mode")
+                problems.add(f"{msg} {allowed(destination.mode, sorted(able.modes))}", *path)
+
+    def _source(self, spec: PipelineSpec, problems: Problems) -> None:
+        connector = self._find(spec, spec.source.connector)
+        able = self._able(connector) if connector else None
+        if connector is None or able is None:
+            return
+        if not able.source:
+            msg = f"Connector `{connector.name}` (type {connector.type}) can only be loaded, not read."
+            problems.add(f"{msg} Choose another source.", "source", "connector")
+            return
+        for key in sorted(spec.source.options.keys() - able.source_options):
+            msg = f"Unknown option `{key}` of source connector `{connector.name}` (type {connector.type})."
+            problems.add(f"{msg} {allowed(key, sorted(able.source_options))}", "source", "options", key)
+
+    def _find(self, spec: PipelineSpec, name: str) -> ConnectorSpec | None:
+        return spec.inline_connectors.get(name) or self.saved.get(name)
+
+    def _able(self, spec: ConnectorSpec, problems: Problems | None = None, path: Path = ()) -> Capabilities | None:
+        if self.capabilities is None:
+            return None
+        try:
+            return self.capabilities(spec.type)
+        except SpecError as error:
+            if problems is not None:
+                problems.add(f"Connector `{spec.name}`: {error.message}", *path)
+            return None
+
+
+def _named(spec: PipelineSpec) -> Iterator[tuple[str, Path]]:
+    """Every connector that a pipeline names, and where."""
+    yield spec.source.connector, ("source", "connector")
+    for index, destination in enumerate(spec.destinations):
+        yield destination.connector, ("destinations", index, "connector")
+    for index, transform in enumerate(spec.transforms):
+        other = transform.body.get("with") if transform.kind == "join" and isinstance(transform.body, dict) else None
+        name = other.get("connector") if isinstance(other, dict) else None
+        if isinstance(name, str):
+            yield name, ("transforms", index, "body", "with", "connector")
+    for index, rule in enumerate(spec.quality.rules):
+        if rule.type == "foreign_key":
+            yield rule.reference.connector, ("quality", "rules", index, "reference", "connector")

@@ -1,0 +1,114 @@
+"""What can never work in one pipeline although each value by itself is fine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, TypeVar
+
+from platform_pipelines.spec.checked import import_path
+from platform_pipelines.spec.nearest import show
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from platform_pipelines.spec.pipeline import PipelineSpec
+    from platform_pipelines.spec.problems import Problems
+
+_T = TypeVar("_T", bound="Hashable")
+_KEYED = frozenset({"merge", "update", "delete"})
+_TEXTS = frozenset({"filter", "sql", "python", "function"})
+
+
+def check(spec: PipelineSpec, problems: Problems) -> None:
+    """Report every contradiction inside ``spec``."""
+    for part in (_source, _partitions, _destinations, _rules, _transforms, _steps):
+        part(spec, problems)
+
+
+def _source(spec: PipelineSpec, problems: Problems) -> None:
+    source = spec.source
+    if source.mode == "stream":
+        msg = "`mode: stream` is not available yet. Write `mode: incremental` with a cursor, or `full_refresh`."
+        problems.add(msg, "source", "mode")
+    if source.mode == "incremental" and source.cursor is None:
+        msg = (
+            "`mode: incremental` needs a cursor, a column that grows with every change. "
+            "Write `cursor: {field: updated_at}`, or `mode: full_refresh`."
+        )
+        problems.add(msg, "source", "mode")
+
+
+def _partitions(spec: PipelineSpec, problems: Problems) -> None:
+    partitions = spec.partitions
+    if partitions is not None and partitions.detect_changes and spec.source.cursor is None:
+        msg = (
+            "`detect_changes` compares cursors, and `source` has none. "
+            "Write `source.cursor: {field: updated_at}`, or remove `detect_changes`."
+        )
+        problems.add(msg, "partitions", "detect_changes")
+
+
+def _destinations(spec: PipelineSpec, problems: Problems) -> None:
+    whole = spec.partitions is None and spec.source.mode == "incremental"
+    for index, each in enumerate(spec.destinations):
+        if each.mode in _KEYED and not each.key:
+            msg = f"Mode {each.mode} of destination `{each.name}` needs a key. Write `key: [id]`, or `mode: append`."
+            problems.add(msg, "destinations", index, "mode")
+        if each.mode == "replace" and whole:
+            msg = (
+                f"Destination `{each.name}` would replace the whole table by the last increment. Write `mode: merge` "
+                "with a `key`, `source.mode: full_refresh`, or cut the stream into `partitions`."
+            )
+            problems.add(msg, "destinations", index, "mode")
+    for path, name in _twice([each.name for each in spec.destinations]):
+        msg = f"Two destinations are named `{name}`. Give each its own `name`."
+        problems.add(msg, "destinations", path, "name")
+    for path, (connector, table) in _twice([(each.connector, each.table) for each in spec.destinations]):
+        msg = f"Two destinations load into table `{table}` of `{connector}`. Remove one, or write another `table`."
+        problems.add(msg, "destinations", path, "table")
+
+
+def _rules(spec: PipelineSpec, problems: Problems) -> None:
+    for index, name in _twice([rule.id for rule in spec.quality.rules]):
+        msg = f"Two rules have the id `{name}`. Give each its own `id`: it names the asset check."
+        problems.add(msg, "quality", "rules", index, "id")
+
+
+def _transforms(spec: PipelineSpec, problems: Problems) -> None:
+    for index, transform in enumerate(spec.transforms):
+        path = ("transforms", index, "body")
+        kind, body = transform.kind, transform.body
+        wanted = str if kind in _TEXTS else dict
+        if kind == "python":
+            msg = "The isolated `python` transform is not available yet; use `function` or `sql`."
+            problems.add(msg, *path)
+        elif not isinstance(body, wanted) or not body:
+            what = "a text" if wanted is str else "a mapping"
+            problems.add(
+                f"`{kind}` in `transforms[{index}]` must be {what} that is not empty, not {show(body)}.", *path
+            )
+        elif kind == "function":
+            _function(body, problems, *path)
+
+
+def _function(body: str, problems: Problems, *path: int | str) -> None:
+    try:
+        import_path(body)
+    except ValueError as error:
+        problems.add(str(error), *path)
+
+
+def _steps(spec: PipelineSpec, problems: Problems) -> None:
+    if spec.steps:
+        problems.add("`steps` are not available yet. Leave them out; `transforms` change rows on their way.", "steps")
+
+
+def _twice(values: list[_T]) -> list[tuple[int, _T]]:
+    counts = Counter(values)
+    seen: set[_T] = set()
+    found = []
+    for index, value in enumerate(values):
+        if counts[value] > 1 and value in seen:
+            found.append((index, value))
+        seen.add(value)
+    return found

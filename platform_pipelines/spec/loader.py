@@ -1,0 +1,157 @@
+"""A folder of YAML files to a catalog, all errors of all files at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.errors import SpecError
+from platform_pipelines.spec.capable import Connectors
+from platform_pipelines.spec.catalog import Catalog, find_root
+from platform_pipelines.spec.connector import ConnectorSpec
+from platform_pipelines.spec.names import asset_name
+from platform_pipelines.spec.nearest import show
+from platform_pipelines.spec.normalize import as_mapping
+from platform_pipelines.spec.parse import parse
+from platform_pipelines.spec.problems import Problems, raise_all
+from platform_pipelines.spec.reader import CheckTransform, PipelineReader
+from platform_pipelines.spec.tree import Mapping, located, plain
+from platform_pipelines.spec.triggers import check_triggers
+
+if TYPE_CHECKING:
+    from platform_pipelines.spec.connector import CapabilitiesOf
+    from platform_pipelines.spec.pipeline import PipelineSpec
+
+CONNECTORS = ("connectors.yaml", "connectors.yml")
+
+
+def load_catalog(
+    defs: Path,
+    capabilities: CapabilitiesOf | None = None,
+    *,
+    check_transform: CheckTransform | None = None,
+    deep: bool = False,
+) -> Catalog:
+    """Read every YAML file below ``defs``.
+
+    Args:
+        defs: folder with ``connectors.yaml`` and one file per pipeline.
+        capabilities: what a connector type can do; without it, connectors are checked by name only.
+        check_transform: raises SpecError for a transform that can never work.
+        deep: parse SQL texts too; slower.
+
+    Raises:
+        SpecErrors: everything that is wrong, each with file and line.
+        SpecError: there is no such folder.
+    """
+    defs = Path(defs)
+    if not defs.is_dir():
+        msg = (
+            f"The folder of pipelines {str(defs)!r} does not exist. Create it, or set PIPELINES_DEFS to the right one."
+        )
+        raise SpecError(msg)
+    errors: list[SpecError] = []
+    saved = _load_connectors(defs, capabilities, errors)
+    reader = PipelineReader(Connectors(saved, capabilities), check_transform, deep=deep)
+    for path in _pipeline_files(defs):
+        reader.read_file(path, shown(path))
+    check_triggers(reader.pipelines, reader.problems, reader.lines.keys())
+    raise_all([*errors, *reader.errors()])
+    return Catalog(find_root(Path.cwd()), defs, saved, dict(sorted(reader.pipelines.items())))
+
+
+def pipeline_from_config(
+    config: dict[str, Any], catalog: Catalog | None = None, capabilities: CapabilitiesOf | None = None
+) -> PipelineSpec:
+    """A pipeline from a mapping with the keys of the YAML, in either form.
+
+    Args:
+        config: the pipeline.
+        catalog: where saved connectors are looked up; None allows inline ones only.
+        capabilities: see :func:`load_catalog`.
+
+    Raises:
+        SpecErrors: everything that is wrong.
+    """
+    reader = PipelineReader(Connectors(catalog.connectors if catalog else {}, capabilities))
+    spec = reader.read_tree(located(config), None)
+    raise_all(reader.errors())
+    assert spec is not None  # noqa: S101 - without errors there is a pipeline
+    return spec
+
+
+def pipeline_from_file(
+    path: Path, catalog: Catalog | None = None, capabilities: CapabilitiesOf | None = None
+) -> PipelineSpec:
+    """A pipeline from one YAML file.
+
+    Without a catalog, connectors are looked up in a ``connectors.yaml`` beside the file, if there is one.
+
+    Raises:
+        SpecErrors: everything that is wrong, with lines.
+    """
+    path = Path(path)
+    errors: list[SpecError] = []
+    saved = catalog.connectors if catalog else _load_connectors(path.parent, capabilities, errors)
+    reader = PipelineReader(Connectors(saved, capabilities))
+    spec = reader.read_file(path, shown(path))
+    raise_all([*errors, *reader.errors()])
+    assert spec is not None  # noqa: S101 - without errors there is a pipeline
+    return spec
+
+
+def shown(path: Path) -> str:
+    """``path`` as people know it: relative to the current folder if it lies below."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - symbolic links stay as written
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(path)
+
+
+def _pipeline_files(defs: Path) -> list[Path]:
+    """Every YAML file but the connectors', hidden files and folders left out, sorted."""
+    found = []
+    for folder, folders, files in os.walk(defs, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        connectors = CONNECTORS if Path(folder) == defs else ()
+        yaml = (name for name in files if name.endswith((".yaml", ".yml")) and not name.startswith("."))
+        found += [Path(folder) / name for name in yaml if name not in connectors]
+    return sorted(found)
+
+
+def _load_connectors(
+    folder: Path, capabilities: CapabilitiesOf | None, errors: list[SpecError]
+) -> dict[str, ConnectorSpec]:
+    files = [folder / name for name in CONNECTORS if (folder / name).is_file()]
+    if not files:
+        return {}
+    problems = Problems(shown(files[0]))
+    if len(files) > 1:
+        problems.add(f"There is also {files[1].name}. Keep one of the two.")
+    saved: dict[str, ConnectorSpec] = {}
+    try:
+        tree = problems.tree = parse(files[0].read_bytes(), shown(files[0]))
+        named = as_mapping(tree, "a mapping of names to connectors", problems) if tree is not None else {}
+        for name, config in (named or {}).items():
+            _add_connector(saved, name, config, problems)
+        for name, spec in saved.items():
+            Connectors(saved, capabilities).check_config(spec, problems, name)
+    except SpecError as error:
+        problems.caught(error)
+    except OSError as error:
+        problems.add(f"The file cannot be read: {error.strerror}. Mend its permissions.")
+    errors += problems.errors
+    return saved
+
+
+def _add_connector(saved: dict[str, ConnectorSpec], name: str, config: Any, problems: Problems) -> None:  # noqa: ANN401
+    try:
+        asset_name(name)
+    except ValueError as error:
+        problems.add(str(error), name)
+    if not isinstance(config, Mapping) or not isinstance(config.get("type"), str):
+        found = "" if isinstance(config, Mapping) else f", not {show(type(config).__name__)}"
+        problems.add(
+            f"Connector `{name}` must be a mapping with a `type`{found}. Write `{name}: {{type: files, …}}`.", name
+        )
+        return
+    saved[name] = ConnectorSpec(name, config["type"], plain(config), problems.file, problems.tree.lines[name])
