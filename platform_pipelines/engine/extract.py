@@ -68,7 +68,7 @@ def decide(context: Context, log: FeedLog) -> Extract:
         kind="window" if windowed else "extract",
         previous=previous,
         window=_window(context, log.feed, previous),
-        stream=_stream(context, previous),
+        stream=expected_stream(context, previous),
         resume=previous.resume if previous and not previous.complete and not windowed else None,
         tracked=tracked_cursor(spec),
     )
@@ -133,7 +133,8 @@ def _bounds(context: Context, previous: Manifest | None) -> tuple[Cursor | None,
     return None, None
 
 
-def _stream(context: Context, previous: Manifest | None) -> Stream:
+def expected_stream(context: Context, previous: Manifest | None) -> Stream:
+    """The stream, with the schema that was landed last as what to expect."""
     spec = context.pipeline
     expected = previous.schema if previous else None
     if expected is None and not context.full_refresh:

@@ -6,30 +6,28 @@ their order, and where their rows go.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
-from platform_pipelines.engine.context import Progress, stamp, utc_now
-from platform_pipelines.engine.incoming import conform
+from platform_pipelines.engine.context import stamp, utc_now
+from platform_pipelines.engine.outlet import Outlet
 from platform_pipelines.engine.reference import references
-from platform_pipelines.engine.sample import sample_rows
-from platform_pipelines.quality import contract, gate
+from platform_pipelines.engine.relation import landed_relation, transformed
+from platform_pipelines.quality import gate
+from platform_pipelines.quality.judge import judge
+from platform_pipelines.quality.judgement import Judgement
 from platform_pipelines.store import Verdict
-from platform_pipelines.store.writer import PartWriter
-from platform_pipelines.transforms.chain import carry_metadata
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import duckdb
     import pyarrow as pa
 
     from platform_pipelines.engine.context import Context
+    from platform_pipelines.engine.relation import Prepared
     from platform_pipelines.engine.validation import Decision
     from platform_pipelines.store import FeedLog, Manifest
-
-_UNREAD = "record varchar, rule varchar, reason varchar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +45,20 @@ class Judged:
             schemas.record(self.agreed, context.token, stamp())
 
 
-@dataclass
-class Judging:
-    """The judging of one batch."""
+def judge_batch(context: Context, log: FeedLog, manifest: Manifest, decision: Decision | None) -> Judged:
+    """Judge a landed batch; the files it writes belong to nothing until the verdict is sealed.
 
-    context: Context
-    log: FeedLog
-    manifest: Manifest
-    decision: Decision | None
-    _sample: tuple[dict[str, Any], ...] = field(default=(), init=False)
-
-    def judge(self) -> Judged:
-        """Judge the batch.
-
-        Raises:
-            SchemaDrift: the schema contract refuses a change.
-            InvalidData: a required transform failed.
-        """
-        ...
+    Raises:
+        SchemaDrift: the schema contract refuses a change.
+        InvalidData: a required transform failed.
+    """
+    with duck.connect() as connection:
+        prepared = transformed(context, connection, landed_relation(context, log, manifest, connection))
+        outlet = Outlet(context, log, manifest, prepared)
+        try:
+            if decision == "discard":
+                return _discard(context, connection, manifest, prepared, outlet)
+            return _judge(context, connection, manifest, prepared, outlet, lenient=decision == "release")
+        except BaseException:
+            outlet.abort()
+            raise

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 #: transforms that need the whole extract at once: with one of these an extract is one batch
 WHOLE_BATCH_TRANSFORMS = frozenset({"aggregate", "sql", "function"})
+#: file name prefix of records that never became rows
+UNREAD_PREFIX = "unread"
 
 
 def land(context: Context, feeds: Sequence[Feed]) -> list[Landed]:
@@ -279,11 +281,15 @@ class _Landing:
         if not self._rejects:
             return ()
         table = pa.RecordBatch.from_pydict(
-            {"record": [r.record for r in self._rejects], "reason": [r.reason for r in self._rejects]},
-            schema=pa.schema([("record", pa.string()), ("reason", pa.string())]),
+            {
+                "record": [item.record for item in self._rejects],
+                "rule": ["type"] * len(self._rejects),
+                "reason": [item.reason for item in self._rejects],
+            },
+            schema=pa.schema([(name, pa.string()) for name in ("record", "rule", "reason")]),
         )
         writer = PartWriter(
-            self._log.attempt_folder(self._extract.epoch, self._sequence), table.schema, prefix="rejects"
+            self._log.attempt_folder(self._extract.epoch, self._sequence), table.schema, prefix=UNREAD_PREFIX
         )
         writer.write(table)
         return writer.close()

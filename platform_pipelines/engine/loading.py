@@ -13,12 +13,17 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines.connectors.base import Destination
 from platform_pipelines.engine.context import Progress
-from platform_pipelines.engine.incoming import incoming
+from platform_pipelines.engine.extract import rereads
+from platform_pipelines.engine.incoming import incoming, order_column
+from platform_pipelines.engine.offsets import current_offset
 from platform_pipelines.engine.report import Loaded
+from platform_pipelines.engine.retention import prune
 from platform_pipelines.errors import AccountingError, OffsetConflict, SpecError
 from platform_pipelines.model import Load, Offset
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from platform_pipelines.connectors.base import Connector
     from platform_pipelines.engine.context import Context
     from platform_pipelines.engine.incoming import Incoming
@@ -68,6 +73,8 @@ def load(context: Context, feed: Feed, destination: str) -> Loaded:
             conflicts += 1
             if conflicts >= _ATTEMPTS:
                 raise
+    if total.batches:
+        prune(context, feed)
     total = replace(total, seconds=time.monotonic() - started)
     context.record("load", _entry(total))
     return total
@@ -101,19 +108,12 @@ def pending(context: Context, feed: Feed, spec: DestinationSpec, connector: Conn
     return Pending(tuple(ready), fresh)
 
 
-def current_offset(log: FeedLog, spec: DestinationSpec, connector: Connector) -> Offset | None:
-    """What the destination has of the feed; the log keeps it for destinations without a store."""
-    if not connector.durable:
-        return log.offset(spec.name)
-    return connector.offset(log.feed, spec.table)  # type: ignore[attr-defined,no-any-return]
-
-
 def _load_group(  # noqa: PLR0913 - one call site; a class would hide the flow
     context: Context, feed: Feed, spec: DestinationSpec, connector: Connector, group: Pending, total: Loaded
 ) -> Loaded:
     log = context.log(feed)
     with incoming(context, log, spec, group.batches) as rows:
-        order = _order(context, feed, spec, connector, group, rows)
+        order = _order(context, spec, connector, group, rows)
         receipt = connector.load(order, rows.reader(context, spec.name))  # type: ignore[attr-defined]
     _check(order, receipt, spec.name)
     if not connector.durable:
@@ -122,30 +122,44 @@ def _load_group(  # noqa: PLR0913 - one call site; a class would hide the flow
     return _add(total, group, rows.deduplicated + receipt.superseded, receipt)
 
 
-def _order(  # noqa: PLR0913 - one call site
-    context: Context, feed: Feed, spec: DestinationSpec, connector: Connector, group: Pending, rows: Incoming
+def planned_load(
+    context: Context, feed: Feed, spec: DestinationSpec, connector: Connector, schema: pa.Schema
 ) -> Load:
-    deletes = context.pipeline.source.deletes
-    field = getattr(deletes, "field", None) if deletes else None
+    """The load that rows of ``schema`` would be, for asking what it would change."""
+    previous = current_offset(context.log(feed), spec, connector)
+    offset = Offset(previous.epoch, previous.sequence + 1) if previous else Offset(1, 1)
     return Load(
         feed=feed,
         table=spec.table,
         mode=spec.mode,
-        schema=rows.schema,
-        offset=group.offset,
-        rows=rows.rows,
+        schema=schema,
+        offset=offset,
+        rows=0,
         token=context.token,
         key=spec.key,
-        cursor=rows.cursor,
-        previous=current_offset(context.log(feed), spec, connector),
+        cursor=order_column(context, schema),
+        previous=previous,
+        fresh=previous is None or context.full_refresh or rereads(context.pipeline),
+        allow_destructive=context.allow_destructive,
+    )
+
+
+def _order(
+    context: Context, spec: DestinationSpec, connector: Connector, group: Pending, rows: Incoming
+) -> Load:
+    deletes = context.pipeline.source.deletes
+    field = deletes.field if deletes else None
+    return replace(
+        planned_load(context, rows.feed, spec, connector, rows.schema),
+        offset=group.offset,
+        rows=rows.rows,
         fresh=group.fresh,
         files=rows.files,
         delete_field=field if field in rows.schema.names else None,
-        delete_action="hard" if deletes and deletes.action == "hard" else "soft",
+        delete_action=deletes.action if deletes else "soft",
         buffer_bytes=int(spec.buffer_size * 1_000_000),
         flush_seconds=spec.buffer_flush_timeout,
         threads=spec.max_concurrent_threads,
-        allow_destructive=context.allow_destructive,
     )
 
 

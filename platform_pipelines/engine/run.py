@@ -6,6 +6,7 @@ the destinations' offsets. Dagster runs the same stages as steps of its own.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.landing import land
 from platform_pipelines.engine.loading import load
+from platform_pipelines.engine.report import Validated
 from platform_pipelines.engine.scope import feeds_to_run, resolve_window
 from platform_pipelines.engine.summary import Outcome, summarize
 from platform_pipelines.engine.validation import validate
@@ -23,7 +25,7 @@ from platform_pipelines.spec.secrets import mask
 from platform_pipelines.store.runs import new_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from platform_pipelines.engine.context import Progress
     from platform_pipelines.engine.project import Project
@@ -85,39 +87,52 @@ def run(project: Project, request: RunRequest) -> RunReport:
     started = time.monotonic()
     context.record("begin", {"partitions": [feed.key for feed in feeds]})
     outcomes = [_run_feed(context, feed, request, targets) for feed in feeds]
+    return close(context, outcomes, started)
+
+
+def close(context: Context, outcomes: list[Outcome], started: float) -> RunReport:
+    """Sum up and record the end of a run that began at ``started`` (monotonic seconds)."""
+    partitioned = context.pipeline.partitions is not None
     report = dataclasses.replace(
-        summarize(context, outcomes, partitioned=spec.partitions is not None), seconds=time.monotonic() - started
+        summarize(context, outcomes, partitioned=partitioned), seconds=time.monotonic() - started
     )
     context.record("end", report.to_json())
     return report
 
 
-def load_all(context: Context, feed: Feed, targets: list[str]) -> dict[str, Loaded | PipelinesError]:
+def load_all(context: Context, outcome: Outcome, targets: list[str]) -> None:
     """Load several destinations at once; one that fails holds back none of the others."""
     with ThreadPoolExecutor(max_workers=min(len(targets), MAX_PARALLEL) or 1) as pool:
-        return dict(zip(targets, pool.map(lambda name: _try_load(context, feed, name), targets), strict=True))
+        results = pool.map(lambda name: _try_load(context, outcome.feed, name), targets)
+        for name, result in zip(targets, results, strict=True):
+            if isinstance(result, PipelinesError):
+                outcome.failed[name] = result
+            else:
+                outcome.loaded[name] = result
 
 
 def _run_feed(context: Context, feed: Feed, request: RunRequest, targets: list[str]) -> Outcome:
     outcome = Outcome(feed)
-    try:
+    with recorded(context, outcome):
         if request.only in {None, "landing"} and request.decision is None:
             (outcome.landed,) = land(context, [feed])
         if request.only in {None, "validated"}:
             outcome.validated = validate(context, feed, request.decision)
-    except GateClosed as error:
-        outcome.validated, outcome.error = error.validated, error  # type: ignore[assignment]
+    if outcome.error is None:
+        load_all(context, outcome, targets)
+    return outcome
+
+
+@contextlib.contextmanager
+def recorded(context: Context, outcome: Outcome) -> Iterator[None]:
+    """Turn what a stage raises into the feed's outcome, and record it."""
+    try:
+        yield
     except PipelinesError as error:
         outcome.error = error
-    if outcome.error is not None:
-        context.record("error", {"partition": feed.key, "error": mask(str(outcome.error))})
-        return outcome
-    for name, result in load_all(context, feed, targets).items():
-        if isinstance(result, PipelinesError):
-            outcome.failed[name] = result
-        else:
-            outcome.loaded[name] = result
-    return outcome
+        if isinstance(error, GateClosed) and isinstance(error.validated, Validated):
+            outcome.validated = error.validated
+        context.record("error", {"partition": outcome.feed.key, "error": mask(str(error))})
 
 
 def _try_load(context: Context, feed: Feed, name: str) -> Loaded | PipelinesError:

@@ -8,6 +8,7 @@
         e000001/000001-<attempt>.valid/part-*.parquet, dead-*.parquet
         e000001/000001.verdict.json           sealed verdict: what destinations load
         e000001/000001.held-0001.json         the gate closed; judged anew next time
+        e000001/000004.replay                 batch 4 brought dead letters back
         offsets/<destination>.json            for destinations that cannot keep their own
 
 What to read, judge and load, and in which order, is left to the engine.
@@ -40,6 +41,7 @@ _EPOCH = re.compile(r"e(\d{6,})")
 _MANIFEST = re.compile(r"(\d{6,})\.json")
 _VERDICT = re.compile(r"(\d{6,})\.verdict\.json")
 _HELD = re.compile(r"(\d{6,})\.held-(\d{4,})\.json")
+_REPLAY = re.compile(r"(\d{6,})\.replay")
 _ATTEMPT = re.compile(r"(\d{6,})-[0-9a-f]{12}(\.valid)?")
 
 
@@ -125,8 +127,21 @@ class FeedLog:
             OffsetConflict: another run committed this sequence first.
         """
         path = self.epoch_folder(manifest.epoch) / f"{manifest.sequence:06d}.json"
+        if manifest.kind == "replay":
+            # A mark that finds replays without reading every manifest; it counts only beside a committed one.
+            effects.replace(path.with_suffix(".replay"), b"")
         if not effects.create_if_absent(path, manifest.to_bytes()):
             raise OffsetConflict(self._conflict(f"batch {manifest.epoch}/{manifest.sequence}"))
+
+    def last_replay(self, epoch: int) -> int | None:
+        """The sequence of the last replay of dead letters; None if there was none."""
+        marked = _numbers(self.epoch_folder(epoch), _REPLAY) & set(self.sequences(epoch))
+        return max((n for n in marked if self.manifest(epoch, n).kind == "replay"), default=None)
+
+    def has_files(self, epoch: int) -> bool:
+        """Whether the epoch holds batch files (dead letters do not count)."""
+        attempts = (self.epoch_folder(epoch) / name for name in _names(self.epoch_folder(epoch)) if _ATTEMPT.fullmatch(name))
+        return any(not path.name.startswith(("dead", "unread")) for folder in attempts for path in folder.iterdir())
 
     def attempt_folder(self, epoch: int, sequence: int, *, validated: bool = False) -> Path:
         """A folder name no other attempt uses; nothing refers to it until a commit does."""

@@ -1,0 +1,105 @@
+"""What a run would do, without doing it: window, query, schema changes, expected rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.connectors.base import Destination, Evolvable, Plannable, Source
+from platform_pipelines.engine.context import Context
+from platform_pipelines.engine.extract import expected_stream, preview_window
+from platform_pipelines.engine.loading import planned_load
+from platform_pipelines.engine.report import plain
+
+if TYPE_CHECKING:
+    from platform_pipelines.engine.project import Project
+    from platform_pipelines.model import Feed, LoadPlan, ReadPlan, Window
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """What ``pipelines plan`` shows.
+
+    Attributes:
+        feed: the feed that would run.
+        window: cursor bounds and partition that would be read.
+        read: the source's own words.
+        ddl: statements that only add or widen, at the destinations.
+        destructive: statements that drop or narrow; they need ``--allow-destructive``.
+    """
+
+    feed: Feed
+    window: Window
+    read: ReadPlan | None
+    ddl: tuple[str, ...]
+    destructive: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``plan --json`` prints; its keys are a contract."""
+        high = self.window.high or (self.read.high if self.read else None)
+        return {
+            "window": {
+                "field": self.window.field,
+                "from": plain(self.window.low),
+                "to": plain(high),
+                "partition": self.feed.partition,
+            },
+            "query": self.read.query if self.read else None,
+            "ddl": list(self.ddl),
+            "destructive": list(self.destructive),
+            "estimated_rows": self.read.estimated_rows if self.read else None,
+        }
+
+
+def plan(project: Project, name: str, partition: str | None = None, *, full_refresh: bool = False) -> PlanReport:
+    """Plan the next run of a pipeline; nothing is written anywhere.
+
+    Raises:
+        UsageError: no such pipeline or partition.
+        ConnectError: source or destination cannot be reached.
+    """
+    spec = project.pipeline(name)
+    context = Context(project=project, pipeline=spec, token="", full_refresh=full_refresh)
+    feed = _feed(context, partition)
+    log = context.log(feed)
+    epoch = max(log.epochs(), default=None)
+    previous = log.last(epoch) if epoch is not None else None
+    window = preview_window(context, feed, previous)
+    stream = expected_stream(context, previous)
+    source = context.source
+    read = source.plan_read(stream, window) if isinstance(source, Plannable) else None
+    plans = list(_load_plans(context, feed))
+    return PlanReport(
+        feed=feed,
+        window=window,
+        read=read,
+        ddl=tuple(statement for item in plans for statement in item.ddl),
+        destructive=tuple(statement for item in plans for statement in item.destructive),
+    )
+
+
+def _feed(context: Context, partition: str | None) -> Feed:
+    from platform_pipelines.engine.context import utc_now
+
+    if partition is None and context.pipeline.partitions is not None:
+        return context.pipeline.feeds(utc_now())[-1]
+    return context.pipeline.feed(partition)
+
+
+def _load_plans(context: Context, feed: Feed) -> list[LoadPlan]:
+    schema = _source_schema(context, feed)
+    found = []
+    for spec in context.pipeline.destinations:
+        connector = context.connector(spec.connector)
+        if schema is not None and isinstance(connector, Destination) and isinstance(connector, Evolvable):
+            found.append(connector.plan_load(planned_load(context, feed, spec, connector, schema)))
+    return found
+
+
+def _source_schema(context: Context, feed: Feed) -> Any:  # noqa: ANN401 - pyarrow.Schema or None
+    """The schema that would be loaded: read from the first rows, brought through transforms."""
+    from platform_pipelines.engine.preview import preview_rows
+
+    if not isinstance(context.source, Source):
+        return None
+    return preview_rows(context, feed, 100).schema

@@ -1,0 +1,57 @@
+"""Reads the tables that joins and foreign keys refer to, through the saved connectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from platform_pipelines.connectors.base import Source
+from platform_pipelines.errors import InvalidData, SpecError
+from platform_pipelines.model import Stream, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from platform_pipelines.engine.context import Context
+    from platform_pipelines.relations import Lookup
+
+
+def references(context: Context) -> Lookup:
+    """A lookup that reads a table's columns as a stream."""
+
+    def lookup(connector: str, table: str, columns: tuple[str, ...]) -> pa.RecordBatchReader:
+        source = context.connector(connector)
+        if not isinstance(source, Source):
+            msg = f"Connector `{connector}` cannot be read: it is a destination only. Refer to another connector."
+            raise SpecError(msg, file=context.pipeline.file, line=context.pipeline.line)
+        options = {"columns": list(columns)} if columns and "columns" in source.source_options else {}
+        return _reader(source, Stream(table, options), connector, columns)
+
+    return lookup
+
+
+def _reader(source: Source, stream: Stream, connector: str, columns: tuple[str, ...]) -> pa.RecordBatchReader:
+    import pyarrow as pa
+
+    pages = iter(source.read(stream, Window(), None))
+    batches = (batch for page in pages for batch in page.batches)
+    first = next(batches, None)
+    if first is None:
+        msg = f"Table `{stream.name}` of connector `{connector}` has no columns: it cannot be referred to."
+        raise InvalidData(msg)
+    missing = [name for name in columns if name not in first.schema.names]
+    if missing:
+        msg = (
+            f"Table `{stream.name}` of connector `{connector}` has no column {', '.join(missing)}. "
+            f"Columns: {', '.join(first.schema.names)}."
+        )
+        raise InvalidData(msg)
+    names = list(columns) or first.schema.names
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        yield first.select(names)
+        for batch in batches:
+            yield batch.select(names)
+
+    return pa.RecordBatchReader.from_batches(first.select(names).schema, rows())

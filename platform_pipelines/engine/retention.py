@@ -1,0 +1,88 @@
+"""Retention: remove batch files that no destination needs any more.
+
+Files of a superseded epoch go once every destination has loaded the epoch that
+replaced it. Files of the live epoch stay, unless ``PIPELINES_RETENTION`` says
+for how long. Manifests, verdicts and dead letters stay in any case; they are
+the history.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from typing import TYPE_CHECKING
+
+from platform_pipelines.engine.context import utc_now
+from platform_pipelines.engine.offsets import slowest_offset
+from platform_pipelines.errors import SpecError
+from platform_pipelines.store import effects
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from platform_pipelines.engine.context import Context
+    from platform_pipelines.model import Feed, Offset
+    from platform_pipelines.store import FeedLog
+
+_UNITS = {"d": "days", "h": "hours", "w": "weeks"}
+
+
+def retention() -> dt.timedelta | None:
+    """How long loaded batches are kept: ``PIPELINES_RETENTION`` such as ``30d``; None keeps them for ever.
+
+    Raises:
+        SpecError: the setting is not a duration.
+    """
+    text = os.environ.get("PIPELINES_RETENTION", "").strip()
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d+)([hdw])", text)
+    if match is None:
+        msg = f"PIPELINES_RETENTION={text!r} is not a duration. Write it like 12h, 30d or 8w; empty keeps everything."
+        raise SpecError(msg)
+    return dt.timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def prune(context: Context, feed: Feed) -> int:
+    """Remove what may go of one feed; returns how many batches lost their files."""
+    log = context.log(feed)
+    live = log.live_epoch()
+    keep = retention()
+    if live is None or (keep is None and not any(log.has_files(epoch) for epoch in log.epochs() if epoch < live)):
+        return 0
+    loaded = slowest_offset(context, log)
+    if loaded is None or loaded.epoch < live:
+        return 0
+    removed = 0
+    with log.lock(context.token):
+        for epoch in (number for number in log.epochs() if number < live and log.has_files(number)):
+            removed += sum(_expire(log, epoch, sequence) for sequence in log.sequences(epoch))
+        if keep is not None:
+            removed += _expire_old(log, loaded, utc_now() - keep)
+    return removed
+
+
+def _expire_old(log: FeedLog, loaded: Offset, limit: dt.datetime) -> int:
+    removed = 0
+    for sequence in log.sequences(loaded.epoch)[:-1]:
+        created = dt.datetime.fromisoformat(log.manifest(loaded.epoch, sequence).created_at)
+        if sequence <= loaded.sequence and created < limit:
+            removed += _expire(log, loaded.epoch, sequence)
+    return removed
+
+
+def _expire(log: FeedLog, epoch: int, sequence: int) -> bool:
+    manifest, verdict = log.manifest(epoch, sequence), log.verdict(epoch, sequence)
+    folder = log.epoch_folder(epoch)
+    files = [folder / file.path for file in (*manifest.files, *(verdict.files if verdict else ()))]
+    present = [path for path in files if path.exists()]
+    for path in present:
+        effects.remove(path)
+        _remove_empty(path.parent)
+    return bool(present)
+
+
+def _remove_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

@@ -1,0 +1,185 @@
+"""State for people: watermark, batches, what each destination has, what is held; reset.
+
+State is read from the log and the destinations' offsets; nothing here is
+memory of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.connectors.base import Destination
+from platform_pipelines.engine.context import Context, stamp
+from platform_pipelines.engine.offsets import current_offset
+from platform_pipelines.engine.report import plain
+from platform_pipelines.errors import PipelinesError, UsageError
+from platform_pipelines.spec.secrets import mask
+
+if TYPE_CHECKING:
+    from platform_pipelines.cursor import Cursor
+    from platform_pipelines.engine.project import Project
+    from platform_pipelines.model import Feed, Offset
+    from platform_pipelines.store import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationState:
+    """How far a destination has come with a feed.
+
+    Attributes:
+        epoch: of the last batch loaded; None if there was none.
+        sequence: of the last batch loaded.
+        behind: batches it could load now.
+        error: why it could not be asked.
+    """
+
+    epoch: int | None = None
+    sequence: int | None = None
+    behind: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """One feed.
+
+    Attributes:
+        feed: the feed.
+        epoch: the current epoch.
+        watermark: its watermark.
+        batches: batches of the current epoch.
+        rows: rows in the last batch.
+        landed_at: when the last batch landed, UTC, ISO 8601.
+        unjudged: batches without a verdict.
+        held: why a batch is held; None if none is.
+        destinations: by name.
+    """
+
+    feed: Feed
+    epoch: int | None = None
+    watermark: Cursor | None = None
+    batches: int = 0
+    rows: int = 0
+    landed_at: str | None = None
+    unjudged: int = 0
+    held: str | None = None
+    destinations: dict[str, DestinationState] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "partition": self.feed.partition,
+            "epoch": self.epoch,
+            "watermark": plain(self.watermark),
+            "batches": self.batches,
+            "rows": self.rows,
+            "landed_at": self.landed_at,
+            "unjudged": self.unjudged,
+            "held": self.held,
+            "destinations": {name: asdict(item) for name, item in (self.destinations or {}).items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StateReport:
+    """All feeds of a pipeline."""
+
+    pipeline: str
+    feeds: tuple[FeedState, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``state --json`` prints: the newest feed's figures on top, all feeds below."""
+        newest = max(self.feeds, key=lambda feed: feed.landed_at or "", default=None)
+        top = newest.to_json() if newest else {"watermark": None, "destinations": {}}
+        return {
+            "pipeline": self.pipeline,
+            "watermark": top["watermark"],
+            "batches": sum(feed.batches for feed in self.feeds),
+            "held": next((feed.held for feed in self.feeds if feed.held), None),
+            "destinations": top["destinations"],
+            "feeds": [feed.to_json() for feed in self.feeds],
+        }
+
+
+def state(project: Project, name: str) -> StateReport:
+    """The state of every feed that has a log.
+
+    Raises:
+        UsageError: no such pipeline.
+    """
+    context = Context(project=project, pipeline=project.pipeline(name), token="")
+    return StateReport(name, tuple(_feed_state(context, feed) for feed in project.store.feeds(name)))
+
+
+def reset(project: Project, name: str, partition: str | None = None, *, token: str) -> list[Feed]:
+    """Begin a new epoch: the next run reads everything, and replaces what was loaded.
+
+    Waits for a run that is under way. Destinations are not touched until then.
+
+    Args:
+        project: the project.
+        name: the pipeline.
+        partition: one partition; None resets all feeds.
+        token: kept in the log as who asked.
+
+    Returns:
+        The feeds that were reset.
+
+    Raises:
+        UsageError: no such pipeline or partition, or nothing has landed.
+        FeedBusy: a run did not end in time.
+    """
+    spec = project.pipeline(name)
+    known = project.store.feeds(name)
+    chosen = [spec.feed(partition)] if partition is not None else known
+    chosen = [feed for feed in chosen if feed in known]
+    if not chosen:
+        msg = f"Pipeline `{name}` has no state to reset" + (f" for partition {partition}." if partition else ".")
+        raise UsageError(msg)
+    for feed in chosen:
+        log = project.store.feed(feed)
+        with log.lock(token):
+            epochs = log.epochs()
+            if epochs and log.last(epochs[-1]) is not None:
+                log.open_epoch("reset", token, stamp())
+    return chosen
+
+
+def _feed_state(context: Context, feed: Feed) -> FeedState:
+    log = context.log(feed)
+    epoch = max(log.epochs(), default=None)
+    last: Manifest | None = log.last(epoch) if epoch is not None else None
+    live = log.live_epoch()
+    held = log.held(live) if live is not None else None
+    return FeedState(
+        feed=feed,
+        epoch=epoch,
+        watermark=last.watermark if last else None,
+        batches=len(log.sequences(epoch)) if epoch is not None else 0,
+        rows=last.rows if last else 0,
+        landed_at=last.created_at if last else None,
+        unjudged=len(set(log.sequences(live)) - log.sealed(live)) if live is not None else 0,
+        held=held.reason if held else None,
+        destinations={d.name: _destination_state(context, feed, d.name) for d in context.pipeline.destinations},
+    )
+
+
+def _destination_state(context: Context, feed: Feed, name: str) -> DestinationState:
+    spec = next(d for d in context.pipeline.destinations if d.name == name)
+    log = context.log(feed)
+    try:
+        connector = context.connector(spec.connector)
+        if not isinstance(connector, Destination):
+            return DestinationState(error="not a destination")
+        offset: Offset | None = current_offset(log, spec, connector)
+    except PipelinesError as error:
+        return DestinationState(error=mask(str(error)))
+    live = log.live_epoch()
+    if live is None:
+        return DestinationState(*((offset.epoch, offset.sequence) if offset else (None, None)))
+    done = offset.sequence if offset and offset.epoch == live else 0
+    behind = sum(sequence > done for sequence in log.sealed(live))
+    if offset is None:
+        return DestinationState(behind=behind)
+    return DestinationState(offset.epoch, offset.sequence, behind)
