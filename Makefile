@@ -8,7 +8,7 @@ CORE := platform_pipelines/spec/*,platform_pipelines/store/*,platform_pipelines/
 # tests run in so many processes
 WORKERS ?= 2
 
-.PHONY: help setup demo test check dev bench screenshot clean
+.PHONY: help setup demo test check dev bench screenshot reference clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -39,7 +39,10 @@ bench: setup  ## measure against the same work written by hand
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 screenshot: setup  ## draw docs/images/asset-graph.png anew; needs chromium
-	@$(BIN)/python scripts/screenshot docs/images/asset-graph.png
+	@$(BIN)/python -m platform_pipelines_tests.ui.screenshot
+
+reference: setup  ## draw docs/reference/yaml.md anew from the models
+	@$(BIN)/python -m platform_pipelines_tests.docs.yaml_reference
 
 clean:  ## remove what the demo, the tests and Dagster wrote
 	rm -rf data .pipelines .dagster_home .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*

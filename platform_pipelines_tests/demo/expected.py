@@ -23,10 +23,20 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _FLOATS = {"lat", "lon", "temp", "dewp", "humid", "wind_speed", "wind_gust", "precip", "pressure", "visib"}
-_INTEGERS = set(
-    "year month day hour minute dep_time sched_dep_time dep_delay arr_time sched_arr_time arr_delay flight air_time "
-    "distance alt tz engines seats speed wind_dir".split()
-)
+_TEXTS = {
+    "carrier",
+    "name",
+    "faa",
+    "dst",
+    "tzone",
+    "tailnum",
+    "type",
+    "manufacturer",
+    "model",
+    "engine",
+    "origin",
+    "dest",
+}
 FLIGHT_KEY = ("year", "month", "day", "carrier", "flight", "origin")
 
 
@@ -47,7 +57,7 @@ def _value(column: str, text: str) -> Any:
         return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC)
     if column in _FLOATS:
         return float(text)
-    return int(text) if column in _INTEGERS else text
+    return text if column in _TEXTS else int(text)
 
 
 def read(name: str) -> Iterator[Row]:
