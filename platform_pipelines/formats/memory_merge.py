@@ -50,9 +50,9 @@ def select(table: pa.Table, window: Window) -> pa.Table:
     part = window.partition.field if window.partition else None
     names = [name for name in {window.field, part} if name is not None]
     with duck.connect() as connection:
-        connection.register("stored", _numbered(table.select(names), "n"))
-        chosen = connection.execute(f"select n from stored where {where} order by n").to_arrow_table()
-    return table.take(chosen.column("n"))
+        connection.register("stored", _numbered(table.select(names), "_pipelines_n"))
+        chosen = connection.execute(f"select _pipelines_n as n from stored where {where} order by n").to_arrow_table()
+    return table.take(chosen.column("_pipelines_n"))
 
 
 def merge(current: pa.Table | None, stage: pa.Table, load: Load) -> tuple[pa.Table, Receipt]:
@@ -95,16 +95,16 @@ def _without_replaced(current: pa.Table, load: Load) -> pa.Table:
 def _match(current: pa.Table, stage: pa.Table, load: Load) -> _Matches:
     with duck.connect() as connection:
         names = [n for n in dict.fromkeys([*load.key, load.cursor, FEED]) if n in current.column_names]
-        connection.register("t", _numbered(current.select(names), "n"))
-        connection.register("s", _numbered(stage, "m"))
+        connection.register("t", _numbered(current.select(names), "_pipelines_n"))
+        connection.register("s", _numbered(stage, "_pipelines_m"))
         comparable = load.cursor in current.column_names
         feed = f"t.{FEED}" if FEED in current.column_names else "null"
         connection.execute(
-            f"create temp table found as select s.m, t.n, ({wins(load, comparable, feed)}) as wins, "
+            f"create temp table found as select s._pipelines_m as m, t._pipelines_n as n, ({wins(load, comparable, feed)}) as wins, "
             f"({removes(load)}) as removes from s left join t on {same_key(load)}"
         )
-        own = f"t.{FEED} = {duck.literal(load.feed.id)} and n not in (select n from found where n is not null)"
-        stale = f"select n from t where {own}" if load.fresh and load.mode == "merge" and feed != "null" else None
+        own = f"t.{FEED} = {duck.literal(load.feed.id)} and _pipelines_n not in (select n from found where n is not null)"
+        stale = f"select _pipelines_n from t where {own}" if load.fresh and load.mode == "merge" and feed != "null" else None
 
         def numbers(sql: str) -> pa.Array:
             return connection.execute(sql).to_arrow_table().column(0).combine_chunks()

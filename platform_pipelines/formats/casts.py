@@ -1,0 +1,168 @@
+"""How text becomes a typed value: for each SQL type a check that nothing is lost, and the cast.
+
+DuckDB's own casts are generous (``1.5`` becomes the integer 2, ``00123`` 123,
+nanoseconds are cut off), so each type is guarded by its own check here. Which
+type a column gets is left to ``settle``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from platform_pipelines.duck import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from platform_pipelines.formats.options import TextOptions
+
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{{1,{digits}}})?)?"
+_ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+_BYTES = {"TINYINT": 3, "UTINYINT": 3, "SMALLINT": 5, "USMALLINT": 5, "INTEGER": 10, "UINTEGER": 10, "UBIGINT": 20}
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+_SCALES = (2, 4, 6, 9, 12, 19, 28)
+_MOST_DIGITS = 38
+
+TEXT = "VARCHAR"
+JSON = "JSON"
+ZONED = "TIMESTAMP WITH TIME ZONE"
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """One way to read text; ``$x`` stands for the text's SQL expression.
+
+    Attributes:
+        type: the SQL type.
+        check: SQL condition that holds where the value survives.
+        value: SQL expression of the typed value, NULL where it does not.
+        json: whether the text must be the value's JSON, not its content.
+    """
+
+    type: str
+    check: str
+    value: str
+    json: bool = False
+
+    def fits(self, text: str) -> str:
+        """SQL condition: NULL, or a value of the type."""
+        return "true" if self.check == "true" else f"({text} is null or coalesce({self.check.replace('$x', text)}, false))"
+
+    def typed(self, text: str) -> str:
+        """SQL expression of the typed value."""
+        return self.value.replace("$x", text)
+
+
+def strict(sql_type: str, options: TextOptions) -> Cast:
+    """The cast for a type that nobody declared: the text must be in the type's usual form."""
+    if sql_type in _INTEGERS:
+        return Cast(sql_type, f"try_cast($x as {sql_type})::varchar = $x", f"try_cast($x as {sql_type})")
+    if match := _DECIMAL.fullmatch(sql_type):
+        fraction = rf"(\.[0-9]{{0,{match[2]}}}0*)?" if match[2] != "0" else ""
+        return _matched(sql_type, rf"-?(0|[1-9][0-9]*){fraction}")
+    if sql_type in {"DOUBLE", "FLOAT"}:
+        return _float(sql_type)
+    if sql_type == "BOOLEAN":
+        return _matched(sql_type, "(?i)true|false")
+    return _time(sql_type, options, zone_needed=True) or _other(sql_type)
+
+
+def declared(sql_type: str, options: TextOptions) -> Cast:
+    """The cast for a declared type: any usual way to write it, as long as nothing but the form is lost."""
+    if sql_type in _INTEGERS:
+        return _matched(sql_type, r"\s*[+-]?[0-9]+\s*")
+    if match := _DECIMAL.fullmatch(sql_type):
+        return _matched(sql_type, rf"\s*[+-]?([0-9]+(\.[0-9]{{0,{match[2]}}}0*)?|\.[0-9]{{1,{match[2]}}}0*)\s*")
+    if sql_type in {"DOUBLE", "FLOAT"}:
+        finite = f"(isfinite(try_cast($x as {sql_type})) or regexp_full_match($x, '(?i)[+-]?(inf|infinity|nan)'))"
+        return Cast(sql_type, finite, f"try_cast($x as {sql_type})")
+    if sql_type == "BOOLEAN":
+        return _matched(sql_type, "(?i)true|false|t|f|yes|no|y|n|1|0")
+    return _time(sql_type, options, zone_needed=False) or _other(sql_type)
+
+
+def candidates(options: TextOptions) -> list[Cast]:
+    """The types an undeclared column is tried for, in this order; the last takes anything."""
+    names = ("BOOLEAN", "BIGINT", "DECIMAL(38,0)", "DOUBLE", "DATE", "TIMESTAMP", "TIMESTAMP_NS", ZONED, TEXT)
+    return [strict(name, options) for name in names]
+
+
+def widenings(sql_type: str, options: TextOptions) -> Iterator[Cast]:
+    """The types that hold all values of ``sql_type`` exactly, nearest first."""
+    if sql_type in {"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"}:
+        yield strict("BIGINT", options)
+    digits = scale = None
+    if match := _DECIMAL.fullmatch(sql_type):
+        digits, scale = int(match[1]) - int(match[2]), int(match[2])
+    elif sql_type in _INTEGERS and sql_type != "HUGEINT":
+        yield strict("DECIMAL(38,0)", options)
+        digits, scale = max(19, _BYTES.get(sql_type, 19)), 0
+    if digits is not None and scale is not None:
+        for wider in (s for s in _SCALES if s > scale and s + digits <= _MOST_DIGITS):
+            yield strict(f"DECIMAL(38,{wider})", options)
+    further = {"DATE": "TIMESTAMP", "TIMESTAMP": "TIMESTAMP_NS", "FLOAT": "DOUBLE"}.get(sql_type)
+    if further:
+        yield strict(further, options)
+
+
+def nested(structure: str, sql_type: str) -> Cast:
+    """The cast of JSON objects or arrays whose structure is known."""
+    value = f"try(from_json_strict($x, {literal(structure)}))"
+    return Cast(sql_type, f"{value} is not null", value, json=True)
+
+
+def json_text() -> Cast:
+    """JSON kept as text."""
+    return Cast(JSON, "json_valid($x)", "$x", json=True)
+
+
+def _matched(sql_type: str, pattern: str) -> Cast:
+    value = f"try_cast($x as {sql_type})"
+    return Cast(sql_type, f"(regexp_full_match($x, {literal(pattern)}) and {value} is not null)", value)
+
+
+def _other(sql_type: str) -> Cast:
+    if sql_type == TEXT:
+        return Cast(TEXT, "true", "$x")
+    if sql_type == JSON:
+        return json_text()
+    return Cast(sql_type, f"try_cast($x as {sql_type}) is not null", f"try_cast($x as {sql_type})")
+
+
+def _float(sql_type: str) -> Cast:
+    """A number that the float gives back: few digits, or exactly what the float would print."""
+    exact = 15 if sql_type == "DOUBLE" else 6
+    value = f"try_cast($x as {sql_type})"
+    number = r"-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+    check = (
+        f"(regexp_full_match($x, {literal(number)}) and isfinite({value}) "
+        f"and (length($x) <= {exact} or {value}::varchar = $x))"
+    )
+    return Cast(sql_type, check, value)
+
+
+def _time(sql_type: str, options: TextOptions, *, zone_needed: bool) -> Cast | None:
+    pattern = options.date_format if sql_type == "DATE" else options.timestamp_format
+    if pattern is not None and sql_type in {"DATE", "TIMESTAMP", ZONED}:
+        return _formatted(sql_type, pattern)
+    if sql_type == "DATE":
+        return _matched(sql_type, _DAY)
+    if sql_type in {"TIMESTAMP", "TIMESTAMP_NS"}:
+        digits = 6 if sql_type == "TIMESTAMP" else 9
+        return _matched(sql_type, f"{_DAY}([T ]{_TIME.format(digits=digits)})?")
+    if sql_type == ZONED:
+        day_time = f"{_DAY}[T ]{_TIME.format(digits=6)}"
+        return _matched(sql_type, f"{day_time}{_ZONE}" if zone_needed else f"{_DAY}|{day_time}{_ZONE}?")
+    return None
+
+
+def _formatted(sql_type: str, pattern: str) -> Cast:
+    zoned = "%z" in pattern or "%Z" in pattern
+    value = f"try_strptime($x, {literal(pattern)})"
+    if zoned != (sql_type == ZONED) and sql_type != "DATE":
+        return Cast(sql_type, "false", f"null::{sql_type}")
+    return Cast(sql_type, f"{value} is not null", f"{value}::{sql_type}")

@@ -1,0 +1,84 @@
+"""JSON files as one piece of tagged text, and the structures of its nested columns.
+
+Parsing is left to ``json_records``, types to ``settle``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.duck import literal, quote
+from platform_pipelines.errors import InvalidData
+from platform_pipelines.formats.json_records import JsonRecord, read_document, read_lines, tagged
+from platform_pipelines.formats.nested import simplified
+from platform_pipelines.formats.pieces import Piece
+from platform_pipelines.formats.spool import FILE, LINE, Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import duckdb
+
+    from platform_pipelines.formats.inputs import InputFile
+    from platform_pipelines.formats.options import TextOptions
+    from platform_pipelines.formats.rejects import Rejects
+    from platform_pipelines.formats.workspace import Workspace
+
+
+def json_pieces(
+    files: Sequence[InputFile], options: TextOptions, workspace: Workspace, rejects: Rejects, *, lines: bool
+) -> list[Piece]:
+    """One piece of all files; malformed records go to ``rejects``.
+
+    Raises:
+        InvalidData: a file cannot be unpacked, or two keys differ in case only.
+    """
+    spool, kinds = Spool(workspace), defaultdict[str, set[str]](set)
+    for file in files:
+        path = workspace.plain(file, options)
+        for record in read_lines(path) if lines else read_document(path, file.label):
+            _add(file.label, record, spool, kinds, rejects)
+    spool.close()
+    columns = tuple(spool.columns)
+    _distinct(columns)
+    if not columns:
+        return []
+    names = ", ".join(literal(str(path)) for path in spool.files)
+    relation = f"read_parquet([{names}], union_by_name=true)"
+    found = {name: frozenset(kinds[name]) for name in columns}
+    return [Piece(relation, columns, tuple(files), careful=True, kinds=found)]
+
+
+def structures(connection: duckdb.DuckDBPyConnection, piece: Piece) -> dict[str, Any]:
+    """The structure of each column that holds only objects or only arrays; None where shapes conflict."""
+    wanted = [name for name, kinds in piece.kinds.items() if kinds == {"j"}]
+    if not wanted:
+        return {}
+    parts = ", ".join(f"json_group_structure(substr({quote(name)}, 2)::json)" for name in wanted)
+    row = connection.execute(f"select {parts} from {piece.relation}").fetchone() or ()
+    return {name: simplified(json.loads(text)) for name, text in zip(wanted, row, strict=True)}
+
+
+def _add(label: str, record: JsonRecord, spool: Spool, kinds: dict[str, set[str]], rejects: Rejects) -> None:
+    if record.problem is not None:
+        rejects.add(label, record.line, {"_pipelines_raw": record.text}, record.problem)
+        return
+    values = {key: tagged(value) for key, value in record.value.items()}
+    for key, text in values.items():
+        if text is not None:
+            kinds[key].add(text[0])
+    spool.add(label, record.line, values, len(record.text))
+
+
+def _distinct(columns: Iterator[str] | tuple[str, ...]) -> None:
+    seen: dict[str, str] = {}
+    for name in columns:
+        if name.lower() in seen or name in {LINE, FILE}:
+            msg = (
+                f"The keys {seen.get(name.lower(), name)!r} and {name!r} differ in case only, or are bookkeeping columns; "
+                "a table can have only one of them. Rename one where the file is written."
+            )
+            raise InvalidData(msg)
+        seen[name.lower()] = name

@@ -1,0 +1,183 @@
+"""Reads JSON and JSON Lines record by record, each value exactly as it was written.
+
+Numbers keep their digits, duplicate keys and lone surrogates are noticed, lines
+are counted. Columns and types are left to ``json_pieces`` and ``settle``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.errors import InvalidData
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_CHUNK = 1 << 20
+_SPACE = re.compile(r"[\s,]*")
+_LONG = 15
+_SHOWN = 200
+
+
+class Number(str):
+    """A number as it was written."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRecord:
+    """One record.
+
+    Attributes:
+        line: its first line, counted from 1.
+        text: as written, shortened if it cannot be read.
+        value: its values by key.
+        problem: why it cannot be read; then ``value`` does not count.
+    """
+
+    line: int
+    text: str
+    value: dict[str, Any]
+    problem: str | None = None
+
+
+def read_lines(path: Path) -> Iterator[JsonRecord]:
+    """The records of a JSON Lines file; blank lines are left out."""
+    with path.open("rb") as stream:
+        for number, raw in enumerate(stream, start=1):
+            line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
+            if line.strip():
+                yield _parse(number, line)
+
+
+def read_document(path: Path, label: str) -> Iterator[JsonRecord]:
+    """The records of a JSON file: an array of objects, one object, or objects one after another.
+
+    Raises:
+        InvalidData: the document is cut off or malformed, so the records after that place are unknown.
+    """
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as stream:
+        buffer, position, line = _start(stream.read(_CHUNK))
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(buffer, position)
+                if end == len(buffer) and (more := stream.read(_CHUNK)):
+                    buffer, position = buffer[position:] + more, 0
+                    continue
+            except ValueError as error:
+                if more := stream.read(_CHUNK):
+                    buffer, position = buffer[position:] + more, 0
+                    continue
+                if _at_end(buffer[position:]):
+                    return
+                raise InvalidData(_cut_off(label, line, error)) from error
+            yield _checked(line, buffer[position:end], value)
+            line += buffer.count("\n", position, end)
+            position, line = _skip(buffer, end, line)
+
+
+def tagged(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    """A value as text that begins with a letter for its kind; None for null. See ``Piece.kinds``."""
+    if value is None:
+        return None
+    if type(value) is Number:
+        return f"n{value}"
+    if isinstance(value, str):
+        return f"s{value}"
+    if isinstance(value, bool):
+        return "btrue" if value else "bfalse"
+    numbers: list[Number] = []
+    text = dump(value, numbers)
+    return f"{'J' if any(len(n) > _LONG for n in numbers) else 'j'}{text}"
+
+
+def dump(value: Any, numbers: list[Number]) -> str:  # noqa: ANN401 - any JSON value
+    """A value as JSON text with its numbers as they were written; ``numbers`` collects them."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{dump(v, numbers)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(dump(v, numbers) for v in value) + "]"
+    if type(value) is Number:
+        numbers.append(value)
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+class _RepeatedKeyError(ValueError):
+    pass
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        msg = f"the key {repeated!r} stands twice in one object"
+        raise _RepeatedKeyError(msg)
+    return found
+
+
+def _constant(name: str) -> Any:  # noqa: ANN401 - the decoder's signature
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=Number, parse_int=Number, parse_constant=_constant)
+
+
+def _parse(number: int, raw: bytes) -> JsonRecord:
+    try:
+        text = raw.decode("utf-8").strip()
+        return _checked(number, text, _DECODER.decode(text))
+    except UnicodeDecodeError as error:
+        return _refused(number, raw.decode("utf-8", "backslashreplace"), f"not valid UTF-8 ({error.reason})")
+    except RecursionError:
+        return _refused(number, raw.decode("utf-8", "backslashreplace"), "nested too deeply")
+    except ValueError as error:
+        return _refused(number, text, f"not a JSON object: {error}")
+
+
+def _checked(line: int, text: str, value: Any) -> JsonRecord:  # noqa: ANN401 - any JSON value
+    if not isinstance(value, dict):
+        return _refused(line, text, "not an object")
+    if "" in value:
+        return _refused(line, text, "a key is empty")
+    if "\\u" in text or not text.isascii():
+        try:
+            dump(value, []).encode("utf-8")
+        except UnicodeEncodeError:
+            return _refused(line, text, "a string holds a lone surrogate or invalid UTF-8")
+    return JsonRecord(line, text, value)
+
+
+def _refused(line: int, text: str, problem: str) -> JsonRecord:
+    return JsonRecord(line, text.strip(), {}, problem)
+
+
+def _start(buffer: str) -> tuple[str, int, int]:
+    stripped = buffer.lstrip()
+    inside = stripped[1:] if stripped.startswith("[") else stripped
+    position, line = _skip(buffer, len(buffer) - len(inside), 1 + buffer.count("\n", 0, len(buffer) - len(inside)))
+    return buffer, position, line
+
+
+def _skip(buffer: str, position: int, line: int) -> tuple[int, int]:
+    match = _SPACE.match(buffer, position)
+    end = match.end() if match else position
+    return end, line + buffer.count("\n", position, end)
+
+
+def _at_end(rest: str) -> bool:
+    return rest.strip() in {"", "]"}
+
+
+def _cut_off(label: str, line: int, error: Exception) -> str:
+    return (
+        f"{label} line {line}: the document is cut off or malformed: {str(error)[:_SHOWN]}. What follows cannot be "
+        "told apart, so nothing of it is read. Write the file anew, one record a line (format jsonl) if it may break."
+    )

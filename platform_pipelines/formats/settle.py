@@ -1,0 +1,159 @@
+"""Decides the type of each column of text from all its values, not from a sample.
+
+Declared types win, then the types landed last time (widened where that loses
+nothing and is allowed), then the narrowest type that takes every value. Where
+text comes from is left to the pieces, reading to ``text_read``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from platform_pipelines.duck import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import duckdb
+    from platform_pipelines.formats.casts import Cast
+    from platform_pipelines.formats.pieces import Piece
+
+Origin = Literal["declared", "landed", "inferred"]
+_SAMPLE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a column may become.
+
+    Attributes:
+        name: the column.
+        origin: who says so.
+        casts: the types to try, in this order.
+    """
+
+    name: str
+    origin: Origin
+    casts: tuple[Cast, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A column's type.
+
+    Attributes:
+        cast: how its text is read.
+        origin: who says so.
+        misfits: values that do not fit, by the number of the piece that holds them.
+    """
+
+    cast: Cast
+    origin: Origin
+    misfits: Mapping[int, int]
+
+
+class MalformedError(Exception):
+    """DuckDB's CSV reader refuses a piece; its connection may be unusable now."""
+
+    def __init__(self, piece: int) -> None:
+        super().__init__(piece)
+        self.piece = piece
+
+
+def settle(
+    connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], columns: Sequence[Column]
+) -> dict[str, Settled]:
+    """The type of each column: the first of its casts that loses the fewest values.
+
+    A guess from a sample is verified on all rows; only columns where it fails
+    are counted again for every type they may have.
+
+    Raises:
+        MalformedError: a fast piece cannot be read as it stands.
+    """
+    guesses = _guess(connection, pieces, columns)
+    counted = _count(connection, pieces, [Column(c.name, c.origin, (guesses[c.name],)) for c in columns])
+    doubtful = [c for c in columns if len(c.casts) > 1 and counted[c.name].total(0)]
+    recounted = _count(connection, pieces, doubtful) if doubtful else {}
+    found = {}
+    for column in columns:
+        name = column.name
+        cast = guesses[name]
+        misfits = counted[name].of(0)
+        if name in recounted:
+            best = recounted[name].best(len(column.casts))
+            cast, misfits = column.casts[best], recounted[name].of(best)
+        if column.origin == "inferred" and not counted[name].filled:
+            cast, misfits = column.casts[-1], {}
+        found[name] = Settled(cast, column.origin, misfits)
+    return found
+
+
+class _Counts:
+    """Values that do not fit, of one column: by piece and by cast."""
+
+    def __init__(self) -> None:
+        self.filled = 0
+        self._misfits: dict[int, list[int]] = {}
+
+    def add(self, piece: int, filled: int, misfits: list[int]) -> None:
+        self.filled += filled
+        self._misfits[piece] = misfits
+
+    def of(self, cast: int) -> dict[int, int]:
+        return {piece: counts[cast] for piece, counts in self._misfits.items() if counts[cast]}
+
+    def total(self, cast: int) -> int:
+        return sum(counts[cast] for counts in self._misfits.values())
+
+    def best(self, casts: int) -> int:
+        return min(range(casts), key=self.total)
+
+
+def _count(
+    connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], columns: Sequence[Column], limit: int | None = None
+) -> dict[str, _Counts]:
+    found = {column.name: _Counts() for column in columns}
+    for number, piece in enumerate(pieces):
+        held = [c for c in columns if c.name in piece.columns]
+        row = iter(_row(connection, number, piece, held, limit))
+        for column in held:
+            found[column.name].add(number, next(row), [next(row) for _ in column.casts])
+    return found
+
+
+def _row(
+    connection: duckdb.DuckDBPyConnection, number: int, piece: Piece, columns: Sequence[Column], limit: int | None
+) -> Sequence[int]:
+    """Per column: values that are not NULL, then misfits by cast. Every column is touched, so every byte is read."""
+    import duckdb
+
+    parts = []
+    for column in columns:
+        parts.append(f"count({quote(column.name)})")
+        for cast in column.casts:
+            text = piece.json(column.name) if cast.json else piece.text(column.name)
+            parts.append(f"count(*) filter (where not {cast.fits(text)})" if cast.check != "true" else "0::bigint")
+    parts += [f"count({quote(name)})" for name in piece.columns]
+    relation = f"(select * from {piece.relation} limit {limit})" if limit else piece.relation
+    try:
+        return connection.execute(f"select {', '.join(parts)} from {relation}").fetchone() or ()
+    except duckdb.Error as error:
+        if piece.careful:
+            raise
+        raise MalformedError(number) from error
+
+
+def _guess(
+    connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], columns: Sequence[Column]
+) -> dict[str, Cast]:
+    guesses = {column.name: column.casts[0] for column in columns}
+    unsure = [c for c in columns if c.origin == "inferred" and len(c.casts) > 1]
+    if not unsure:
+        return guesses
+    counts = _count(connection, pieces[:1], unsure, limit=_SAMPLE)
+    for column in unsure:
+        if counts[column.name].filled:
+            guesses[column.name] = column.casts[counts[column.name].best(len(column.casts))]
+    return guesses

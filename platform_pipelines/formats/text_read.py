@@ -1,0 +1,197 @@
+"""One read of text files: pieces, types, then rows and rejected records by window.
+
+The connection and the temporary files live as long as the read. Which files,
+and keeping a read for the next window, are left to the connector.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from platform_pipelines import duck
+from platform_pipelines.duck import literal, quote
+from platform_pipelines.errors import SchemaDrift
+from platform_pipelines.formats import casts
+from platform_pipelines.formats.columns import columns_of, with_metadata
+from platform_pipelines.formats.csv_pieces import careful_piece, csv_pieces
+from platform_pipelines.formats.json_pieces import json_pieces
+from platform_pipelines.formats.misfits import first_misfit, misfits
+from platform_pipelines.formats.rejects import Rejects
+from platform_pipelines.formats.settle import MalformedError, Settled, settle
+from platform_pipelines.formats.workspace import Workspace
+from platform_pipelines.sql.dialect import DUCKDB
+from platform_pipelines.sql.predicates import families, window_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import duckdb
+    import pyarrow as pa
+
+    from platform_pipelines.formats.inputs import InputFile
+    from platform_pipelines.formats.options import TextOptions
+    from platform_pipelines.formats.pieces import Piece
+    from platform_pipelines.model import Rejected, Stream, Window
+
+_ROWS = 65_536
+
+
+class TextRead:
+    """A read of CSV, JSON or JSON Lines files.
+
+    Args:
+        files: what to read, in order.
+        file_format: csv, json or jsonl.
+        options: how they are written.
+        stream: types landed before and what to do with misfits.
+
+    Raises:
+        InvalidData: a file cannot be unpacked or told into records.
+        SchemaDrift: values do not fit the types landed before, and ``type_changes`` is ``fail``.
+        SpecError: a declared type does not exist.
+    """
+
+    def __init__(
+        self, files: Sequence[InputFile], file_format: Literal["csv", "json", "jsonl"], options: TextOptions, stream: Stream
+    ) -> None:
+        self._workspace = Workspace()
+        self._rejects = Rejects(self._workspace)
+        self._connection = duck.connect()
+        self._options = options
+        self._spooled: str | None = None
+        if file_format == "csv":
+            self._pieces = csv_pieces(files, options, self._workspace)
+        else:
+            lines = file_format == "jsonl"
+            self._pieces = json_pieces(files, options, self._workspace, self._rejects, lines=lines)
+        self._settled = self._settle(stream)
+        self.schema = self._schema()
+
+    def close(self) -> None:
+        """Remove what was unpacked and spooled."""
+        self._connection.close()
+        self._workspace.close()
+
+    def rows(self, window: Window) -> Iterator[pa.RecordBatch]:
+        """The rows of the window that can be read, file by file; at least one batch if there are columns."""
+        if not self._pieces:
+            return
+        where = window_sql(window, families(self.schema), DUCKDB) or "true"
+        relations = [self._spooled] if self._spooled else [self._typed(i) for i in range(len(self._pieces))]
+        empty = True
+        for relation in relations:
+            reader = self.cursor().execute(f"select * from {relation} where {where}").to_arrow_reader(_ROWS)
+            for batch in reader:
+                empty = False
+                yield self._marked(batch)
+        if empty:
+            yield _empty(self.schema)
+
+    def rejected(self, window: Window) -> Iterator[Rejected]:
+        """The records of the window that cannot be read.
+
+        Where cursor and partition field can be read, the record belongs where
+        these say; where they cannot, every read of its file reports it.
+        """
+        yield from self._rejects.read()
+        for number, piece in enumerate(self._pieces):
+            if any(number in settled.misfits for settled in self._settled.values()):
+                yield from misfits(self.cursor(), piece, number, self._settled, window, families(self.schema))
+
+    def spool(self) -> None:
+        """Keep the typed rows as Parquet, so that further windows need not parse again."""
+        if self._spooled or not self._pieces:
+            return
+        folder = self._workspace.new("")
+        folder.mkdir()
+        for number in range(len(self._pieces)):
+            target = literal(str(folder / f"{number:06d}.parquet"))
+            self._connection.execute(
+                f"copy (select * from {self._typed(number)}) to {target} (format parquet, compression lz4_raw)"
+            )
+        paths = ", ".join(literal(str(path)) for path in sorted(folder.iterdir()))
+        self._spooled = f"read_parquet([{paths}])"
+
+    def relation(self) -> str:
+        """SQL of all typed rows as one relation, to be read by :meth:`cursor`; empty without columns."""
+        self.spool()
+        return self._spooled or ""
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own to the read's DuckDB; it does not inherit the time zone."""
+        return self._connection.cursor().execute("set timezone='UTC'")
+
+    def _settle(self, stream: Stream) -> dict[str, Settled]:
+        while True:
+            columns = columns_of(
+                self._connection, self._pieces, self._options, stream.expected, widen=stream.type_changes == "widen"
+            )
+            try:
+                found = settle(self._connection, self._pieces, columns)
+            except MalformedError as error:
+                self._go_careful([error.piece])
+                continue
+            wrong = [(n, i) for n, s in found.items() for i in s.misfits]
+            self._check_drift(found, stream)
+            fast = sorted({i for _, i in wrong if not self._pieces[i].careful})
+            if fast:
+                self._go_careful(fast)
+            return found
+
+    def _go_careful(self, numbers: Sequence[int]) -> None:
+        """Read pieces record by record, on a new connection: DuckDB may have given up the old one."""
+        self._connection.close()
+        self._connection = duck.connect()
+        for number in numbers:
+            self._pieces[number] = careful_piece(self._pieces[number], self._options, self._workspace, self._rejects)
+
+    def _check_drift(self, found: dict[str, Settled], stream: Stream) -> None:
+        drifted = [n for n, s in found.items() if s.misfits and s.origin == "landed"]
+        if stream.type_changes != "fail" or not drifted:
+            return
+        name = drifted[0]
+        piece = self._pieces[next(iter(found[name].misfits))]
+        value = first_misfit(self._connection, piece, name, found[name].cast)
+        labels = ", ".join(file.label for file in piece.files[:3])
+        msg = (
+            f"Column {name!r} was landed as {found[name].cast.type}, but {labels} holds {value!r}. The schema contract "
+            "says `type_changes: fail`. Mend the file, declare the column's type in `options.types`, "
+            "or allow `widen` or `reject`."
+        )
+        raise SchemaDrift(msg)
+
+    def _schema(self) -> pa.Schema:
+        import pyarrow as pa
+
+        if not self._pieces:
+            return pa.schema([])
+        reader = self._connection.execute(f"select * from {self._typed(0)} limit 0").to_arrow_reader(1)
+        json_columns = frozenset(n for n, s in self._settled.items() if s.cast.type == casts.JSON)
+        return with_metadata(reader.schema, json_columns)
+
+    def _marked(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        return pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+
+    def _typed(self, number: int) -> str:
+        """SQL of a piece's rows in the columns and types of all pieces, without those that do not fit."""
+        piece = self._pieces[number]
+        columns, fits = [], []
+        for name, settled in self._settled.items():
+            cast = settled.cast
+            if name not in piece.columns:
+                columns.append(f"null::{'VARCHAR' if cast.type == casts.JSON else cast.type} as {quote(name)}")
+                continue
+            text = piece.json(name) if cast.json else piece.text(name)
+            columns.append(f"{cast.typed(text)} as {quote(name)}")
+            if number in settled.misfits:
+                fits.append(cast.fits(text))
+        where = f" where {' and '.join(fits)}" if fits else ""
+        return f"(select {', '.join(columns)} from {piece.relation}{where})"
+
+
+def _empty(schema: pa.Schema) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)

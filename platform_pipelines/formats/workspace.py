@@ -1,0 +1,124 @@
+"""A private temporary folder in which files are unpacked, transcoded and spooled.
+
+Archive members are written under numbers, never under their own names; what
+unpacks to far more than it should is refused. Parsing is left to the readers.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import shutil
+import tempfile
+import weakref
+import zipfile
+import zlib
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING
+
+from platform_pipelines.errors import InvalidData
+from platform_pipelines.formats.inputs import COMPRESSED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from platform_pipelines.formats.inputs import InputFile
+    from platform_pipelines.formats.options import TextOptions
+
+_CHUNK = 1 << 20
+#: a file that unpacks to more than this many times its size, beyond the free allowance, is taken for a bomb
+_RATIO = 250
+_FREE_BYTES = 256 << 20
+_UTF8 = "utf-8"
+
+
+class Workspace:
+    """The folder; removed by :meth:`close`, with the last reference, or at exit."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="pipelines-files-"))
+        self._numbers = count()
+        self._remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove the folder and all in it."""
+        self._remove()
+
+    def new(self, suffix: str) -> Path:
+        """A path in the folder that no file has yet."""
+        return self.path / f"{next(self._numbers):06d}{suffix}"
+
+    def plain(self, file: InputFile, options: TextOptions) -> Path:
+        """The file as uncompressed UTF-8: itself where it is, else a copy in the folder.
+
+        Raises:
+            InvalidData: it cannot be unpacked or decoded.
+        """
+        kind = _compression(file, options)
+        if file.member is None and kind is None and options.encoding == _UTF8:
+            return file.path
+        target = self.new(".plain")
+        try:
+            with _opened(file, kind) as stream, target.open("wb") as out:
+                _copy(stream, out, file, options.encoding)
+        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            msg = f"{file.label} cannot be unpacked: {error}. It may be cut off or damaged; write it anew."
+            raise InvalidData(msg) from error
+        return target
+
+
+def _compression(file: InputFile, options: TextOptions) -> str | None:
+    if options.compression == "auto":
+        return COMPRESSED.get(PurePosixPath(file.label).suffix.lower())
+    return None if options.compression == "none" else options.compression
+
+
+@contextmanager
+def _opened(file: InputFile, kind: str | None) -> Iterator[IO[bytes]]:
+    if file.member is None:
+        with file.path.open("rb") as raw, _decompressed(raw, kind) as stream:
+            yield stream
+        return
+    with zipfile.ZipFile(file.path) as archive, archive.open(file.member) as raw, _decompressed(raw, kind) as stream:
+        yield stream
+
+
+@contextmanager
+def _decompressed(raw: IO[bytes], kind: str | None) -> Iterator[IO[bytes]]:
+    if kind == "gzip":
+        with gzip.GzipFile(fileobj=raw) as stream:
+            yield stream
+    elif kind == "zstd":
+        import pyarrow as pa
+
+        with pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd") as stream:
+            yield stream
+    else:
+        yield raw
+
+
+def _copy(stream: IO[bytes], out: IO[bytes], file: InputFile, encoding: str) -> None:
+    decoder = None if encoding == _UTF8 else codecs.getincrementaldecoder(encoding)()
+    allowed = max(_FREE_BYTES, file.size * _RATIO)
+    total = 0
+    while chunk := stream.read(_CHUNK):
+        total += len(chunk)
+        if total > allowed:
+            msg = (
+                f"{file.label} unpacks to more than {allowed} bytes from {file.size}: taken for a decompression bomb. "
+                "Unpack it by hand if it is not one."
+            )
+            raise InvalidData(msg)
+        out.write(_decode(decoder, chunk, file, encoding) if decoder else chunk)
+    if decoder:
+        out.write(_decode(decoder, b"", file, encoding))
+
+
+def _decode(decoder: codecs.IncrementalDecoder, chunk: bytes, file: InputFile, encoding: str) -> bytes:
+    try:
+        return decoder.decode(chunk, final=not chunk).encode(_UTF8)
+    except UnicodeError as error:
+        msg = f"{file.label} is not written in {encoding}: {error}. Mend the option `encoding`."
+        raise InvalidData(msg) from error
