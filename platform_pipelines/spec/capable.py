@@ -43,8 +43,8 @@ class Connectors:
         able = self._able(spec, problems, path)
         for key in spec.config if able else ():
             if able and key not in able.keys:
-                msg = f"Unknown key `{key}` of connector `{spec.name}` (type {spec.type}). {allowed(key, sorted(able.keys))}"
-                problems.add(msg, *path, key)
+                msg = f"Unknown key `{key}` of connector `{spec.name}` (type {spec.type})."
+                problems.add(f"{msg} {allowed(key, sorted(able.keys))}", *path, key)
 
     def check(self, spec: PipelineSpec, problems: Problems) -> None:
         """Report what the connectors of a pipeline cannot do."""
@@ -85,7 +85,7 @@ class Connectors:
         return spec.inline_connectors.get(name) or self.saved.get(name)
 
     def _able(self, spec: ConnectorSpec, problems: Problems | None = None, path: Path = ()) -> Capabilities | None:
-        if self.capabilities is None:
+        if self.capabilities is None or not spec.type:  # a missing type has been reported
             return None
         try:
             return self.capabilities(spec.type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -63,9 +64,15 @@ def _destinations(spec: PipelineSpec, problems: Problems) -> None:
     for path, name in _twice([each.name for each in spec.destinations]):
         msg = f"Two destinations are named `{name}`. Give each its own `name`."
         problems.add(msg, "destinations", path, "name")
-    for path, (connector, table) in _twice([(each.connector, each.table) for each in spec.destinations]):
-        msg = f"Two destinations load into table `{table}` of `{connector}`. Remove one, or write another `table`."
+    targets = [(_connection(spec, each.connector), each.table) for each in spec.destinations]
+    for path, (_, table) in _twice(targets):
+        msg = f"Two destinations load into table `{table}` of the same connector. Remove one, or write another `table`."
         problems.add(msg, "destinations", path, "table")
+
+
+def _connection(spec: PipelineSpec, name: str) -> str:
+    inline = spec.inline_connectors.get(name)
+    return name if inline is None else json.dumps(inline.config, sort_keys=True, default=str)
 
 
 def _rules(spec: PipelineSpec, problems: Problems) -> None:
@@ -88,7 +95,7 @@ def _transforms(spec: PipelineSpec, problems: Problems) -> None:
                 f"`{kind}` in `transforms[{index}]` must be {what} that is not empty, not {show(body)}.", *path
             )
         elif kind == "function":
-            _function(body, problems, *path)
+            _function(str(body), problems, *path)
 
 
 def _function(body: str, problems: Problems, *path: int | str) -> None:

@@ -29,6 +29,6 @@ def seconds(value: object) -> float:
         return float(value)
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        msg = f"{value!r} is not a duration. Write a number of seconds or a number with a unit: 500ms, 10s, 15m, 1h, 2d, 1w."
+        msg = f"{value!r} is not a duration. Write seconds, or a number with a unit: 500ms, 10s, 15m, 1h, 2d, 1w."
         raise ValueError(msg)
     return float(match[1]) * _UNITS[match[2] or "s"]

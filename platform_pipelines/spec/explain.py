@@ -46,16 +46,28 @@ def explain(error: ErrorDetails, model: type[Frozen], tree: Any) -> str:  # noqa
     key, place = (str(path[-1]) if path else ""), where(path[:-1], tree)
     kind = error["type"]
     if kind == "value_error":
-        return str(context["error"])
+        # one about a whole mapping says by itself what it is about
+        return str(context["error"]) if isinstance(value, dict) else f"{_subject(path, tree)}: {context['error']}"
     if kind == "extra_forbidden":
         return f"Unknown key `{key}` in {place}. {allowed(key, _keys(model, path[:-1]))}"
     if kind == "missing":
-        return f"{_capital(place)} lacks `{key}`. Add it.{_meaning(model, path)}"
+        return f"{_capital(place)} lacks `{key}`. Add `{key}: …`.{_meaning(model, path)}"
     if kind == "literal_error":
         return _choice(key, value, place, re.findall(r"'([^']*)'", str(context["expected"])))
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return _tag(error, place=where(path, tree))
-    return f"`{key}` in {place} {_requirement(kind, context, value)}"
+    return f"{_subject(path, tree)} {_requirement(kind, context, value)}"
+
+
+def _subject(path: Path, tree: Any) -> str:  # noqa: ANN401 - any YAML value
+    if len(path) > 1 and isinstance(path[-1], int):
+        return f"`{path[-2]}[{path[-1]}]` in {where(path[:-2], tree)}"
+    return f"`{path[-1]}` in {where(path[:-1], tree)}"
+
+
+def is_echo(error: ErrorDetails) -> bool:
+    """Whether a finding only repeats others: a list counts as too short if its items are wrong."""
+    return error["type"] == "too_short" and bool(error["input"])
 
 
 def where(path: Path, tree: Any) -> str:  # noqa: ANN401 - any YAML value
@@ -160,7 +172,7 @@ def _meaning(model: type[Frozen], path: Path) -> str:
     for each in _walk(model, path[:-1]):
         for name, field in each.model_fields.items():
             if (field.alias or name) == path[-1] and field.description:
-                return f" It says: {field.description}"
+                return f" {field.description}"
     return ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING
 
 from platform_pipelines.errors import UsageError
@@ -10,6 +9,8 @@ from platform_pipelines.model import Feed
 from platform_pipelines.spec.nearest import nearest
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from platform_pipelines.spec.pipeline import PipelineSpec
 
 

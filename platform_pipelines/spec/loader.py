@@ -130,8 +130,8 @@ def _load_connectors(
     saved: dict[str, ConnectorSpec] = {}
     try:
         tree = problems.tree = parse(files[0].read_bytes(), shown(files[0]))
-        named = as_mapping(tree, "a mapping of names to connectors", problems) if tree is not None else {}
-        for name, config in (named or {}).items():
+        named = None if tree is None else as_mapping(tree, "a mapping of names to connectors", problems)
+        for name, config in named.items() if named else ():
             _add_connector(saved, name, config, problems)
         for name, spec in saved.items():
             Connectors(saved, capabilities).check_config(spec, problems, name)

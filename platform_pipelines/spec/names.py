@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
+from platform_pipelines.spec.nearest import show
+
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 _GROUP = re.compile(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*")
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
@@ -15,9 +17,10 @@ _TAG_KEY = re.compile(r"([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}")
 _TAG_VALUE = re.compile(r"[A-Za-z0-9_.-]{0,63}")
 _MAX_NAME = 200
 #: what Dagster refuses as the name of a job or an asset's op
-RESERVED = frozenset(
-    "context conf config meta arg_dict dict input_arg_dict output_arg_dict int str float bool input output type".split()
-) | frozenset(keyword.kwlist)
+RESERVED = frozenset(keyword.kwlist) | {
+    "arg_dict", "bool", "conf", "config", "context", "dict", "float", "input", "input_arg_dict", "int", "meta",
+    "output", "output_arg_dict", "str", "type",
+}  # fmt: skip
 #: the assets every pipeline has besides its destinations
 STAGES = ("landing", "validated")
 
@@ -36,7 +39,7 @@ def asset_name(value: str) -> str:
     """
     if not _NAME.fullmatch(value) or len(value) > _MAX_NAME:
         msg = (
-            f"Name {value!r} is not allowed: Dagster takes letters A-Z and a-z, digits and _ in asset keys, "
+            f"{show(value)} is not allowed as a name: Dagster takes letters A-Z and a-z, digits and _ in asset keys, "
             f"at most {_MAX_NAME} of them. Write `{suggestion(value)}`."
         )
         raise ValueError(msg)
@@ -51,7 +54,7 @@ def pipeline_name(value: str) -> str:
     """
     asset_name(value)
     if value in RESERVED:
-        msg = f"Name {value!r} is reserved by Dagster or Python for other things. Write `{suggestion(value)}`."
+        msg = f"{value!r} is reserved by Dagster or Python for other things. Write `{suggestion(value)}`."
         raise ValueError(msg)
     return value
 
@@ -59,7 +62,7 @@ def pipeline_name(value: str) -> str:
 def _destination_name(value: str) -> str:
     asset_name(value)
     if value in STAGES:
-        msg = f"Destination name {value!r} is taken by the asset of that stage. Write `{value}_destination`."
+        msg = f"{value!r} is taken by the asset of that stage. Write `{value}_destination`."
         raise ValueError(msg)
     return value
 
@@ -67,7 +70,7 @@ def _destination_name(value: str) -> str:
 def _group_name(value: str) -> str:
     if not _GROUP.fullmatch(value):
         msg = (
-            f"Domain {value!r} is not allowed: Dagster takes letters, digits and _ in group names, with / between "
+            f"{show(value)} is not allowed: Dagster takes letters, digits and _ in group names, with / between "
             f"segments. Write `{suggestion(value)}`."
         )
         raise ValueError(msg)
@@ -78,7 +81,7 @@ def _owner(value: str) -> str:
     team = value.removeprefix("team:")
     if _EMAIL.fullmatch(value) or (team != value and team):
         return value
-    msg = f"Owner {value!r} is neither an e-mail address nor a team. Write `team:{suggestion(team)}` or a full address."
+    msg = f"{show(value)} is neither an e-mail address nor a team. Write `team:{suggestion(team)}` or a full address."
     raise ValueError(msg)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from platform_pipelines.errors import SpecError
 from platform_pipelines.spec.connector import ConnectorSpec
 from platform_pipelines.spec.nearest import allowed, show
 from platform_pipelines.spec.shortform import ShortForm
@@ -11,7 +12,8 @@ from platform_pipelines.spec.transform import KINDS
 from platform_pipelines.spec.tree import Mapping, Sequence, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping as AnyMapping
+    from collections.abc import Callable
+    from collections.abc import Mapping as AnyMapping
 
     from platform_pipelines.spec.problems import Problems
 
@@ -66,8 +68,11 @@ class Normalizer:
         if not isinstance(written.get("type"), str):
             self.problems.add("An inline connector needs `type`. Write `connector: {type: files, …}`.", *path)
         name = f"{self.name}.{place}"
+        if name in self.inline:  # two of the same name are reported, but must not be mixed up before
+            name = f"{name}.{len(self.inline)}"
         config: dict[str, Any] = plain(written)
-        self.inline[name] = ConnectorSpec(name, str(config.get("type")), config, self.problems.file, line)
+        type_name = config["type"] if isinstance(config.get("type"), str) else ""
+        self.inline[name] = ConnectorSpec(name, type_name, config, self.problems.file, line)
         holder.put("connector", name, holder.lines["connector"])
         return holder
 
@@ -129,8 +134,9 @@ def as_mapping(tree: Any, what: str, problems: Problems) -> Mapping | None:  # n
     if isinstance(tree, Mapping):
         return tree
     if tree is None:
-        problems.add(f"The file is empty. Write {what} into it, or remove it.")
+        message = f"The file is empty. Write {what} into it, or remove it."
     else:
         kind = "a list" if isinstance(tree, list) else show(tree)
-        problems.add(f"The file holds {kind} at the top, not a mapping. Write {what}.")
+        message = f"The file holds {kind} at the top, not a mapping. Write {what}."
+    problems.errors.append(SpecError(message, file=problems.file, line=1))
     return None

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from platform_pipelines.errors import SpecError
 from platform_pipelines.spec.nearest import show
@@ -116,7 +116,7 @@ def _check_depth(text: str, file: str) -> None:
             depth -= 1
         if depth > _MAX_DEPTH:
             msg = f"The values are nested too deeply. Allowed: {_MAX_DEPTH} levels."
-            raise SpecError(msg, file=file, line=event.start_mark.line + 1)
+            raise SpecError(msg, file=file, line=_line(event))
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str, mark: yaml.Mark | None) -> str:
@@ -227,5 +227,5 @@ class _Builder:
         raise SpecError(message, file=self.file, line=_line(node))
 
 
-def _line(node: Node) -> int:
-    return int(node.start_mark.line) + 1
+def _line(node: Node | yaml.Event) -> int:
+    return int(node.start_mark.line) + 1  # type: ignore[union-attr] # libyaml always marks

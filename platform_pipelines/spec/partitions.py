@@ -18,7 +18,7 @@ from platform_pipelines.model import Grain, TimeSlice, ValueSlice
 from platform_pipelines.spec import calendar
 from platform_pipelines.spec.base import Count, Flag, Frozen, Text
 from platform_pipelines.spec.checked import Zone, scalar_text
-from platform_pipelines.spec.nearest import allowed
+from platform_pipelines.spec.nearest import allowed, show
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T -](\d\d:\d\d(?::\d\d)?))?([+-]\d{4})?")
 _KEY_LENGTH = {"hour": 16, "day": 10, "week": 10, "month": 10}
@@ -32,10 +32,14 @@ def moment(text: str, zone: ZoneInfo) -> dt.datetime:
     """
     match = _MOMENT.fullmatch(text.strip())
     if match is None:
-        msg = f"{text!r} is not a date. Write 2013-01-31 or 2013-01-31T05:00, without zone: `timezone` says which is meant."
+        msg = f"{show(text)} is not a date. Write 2013-01-31 or 2013-01-31T05:00; `timezone` says in which zone."
         raise ValueError(msg)
     date, time, offset = match.groups()
-    local = dt.datetime.fromisoformat(f"{date}T{time or '00:00'}{offset or ''}")
+    try:
+        local = dt.datetime.fromisoformat(f"{date}T{time or '00:00'}{offset or ''}")
+    except ValueError as error:
+        msg = f"{text!r} is not a date: {error}."
+        raise ValueError(msg) from error
     return (local if offset else local.replace(tzinfo=zone)).astimezone(dt.UTC)
 
 
@@ -52,8 +56,8 @@ class TimePartitions(Frozen):
 
     @model_validator(mode="after")
     def _ordered(self) -> TimePartitions:
-        end = self.stop
-        if end is not None and self.first >= end:
+        first, end = self.first, self.stop
+        if end is not None and first >= end:
             msg = f"There is no partition: no {self.by} begins between start {self.start!r} and end {self.end!r}."
             raise ValueError(msg)
         return self

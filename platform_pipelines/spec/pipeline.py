@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping  # noqa: TC003
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr
 
 from platform_pipelines.model import Feed
 from platform_pipelines.spec.base import Frozen, Seconds
-from platform_pipelines.spec.feeds import feed
-from platform_pipelines.spec.names import GroupName, Owner, PipelineName, Tags
 from platform_pipelines.spec.connector import ConnectorSpec
 from platform_pipelines.spec.destination import DestinationSpec
+from platform_pipelines.spec.feeds import feed
+from platform_pipelines.spec.names import GroupName, Owner, PipelineName, Tags
 from platform_pipelines.spec.partitions import Partitions, TimePartitions
 from platform_pipelines.spec.quality import QualitySpec
 from platform_pipelines.spec.source import SourceSpec

@@ -9,13 +9,14 @@ from pydantic import ValidationError
 
 from platform_pipelines.errors import SpecError
 from platform_pipelines.spec.checks import check
-from platform_pipelines.spec.explain import explain
+from platform_pipelines.spec.explain import explain, is_echo
 from platform_pipelines.spec.normalize import Normalizer, as_mapping
 from platform_pipelines.spec.parse import parse
 from platform_pipelines.spec.pipeline import PipelineSpec
 from platform_pipelines.spec.problems import Problems
 from platform_pipelines.spec.sqltext import check_sql
 from platform_pipelines.spec.transform import TransformSpec
+from platform_pipelines.spec.tree import line_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +81,8 @@ class PipelineReader:
             spec = PipelineSpec.model_validate(normal)
         except ValidationError as error:
             for found in error.errors(include_url=False):
-                problems.add(explain(found, PipelineSpec, normal), *found["loc"])
+                if not is_echo(found):
+                    problems.add(explain(found, PipelineSpec, normal), *found["loc"])
             return None
         spec.place(file, mapping.line, normalizer.inline)
         return self._checked(spec, problems)
@@ -90,7 +92,8 @@ class PipelineReader:
             return
         if name in self.lines:
             problems.add(f"Pipeline `{name}` is declared twice, first in {self.lines[name]}. Rename one.", "name")
-        self.lines.setdefault(name, problems.file or "this mapping")
+        line = line_at(problems.tree, ("name",))
+        self.lines.setdefault(name, f"{problems.file}:{line}" if problems.file else "this mapping")
 
     def _checked(self, spec: PipelineSpec, problems: Problems) -> PipelineSpec | None:
         check(spec, problems)

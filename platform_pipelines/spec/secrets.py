@@ -22,7 +22,7 @@ _REFERENCE = re.compile(r"\$\{(?P<scheme>[a-z]+)://(?P<body>[^}]*)\}")
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<given>:-(?P<default>.*))?", re.DOTALL)
 _PASSWORD = re.compile(r"://[^\s/@:]*:(?P<password>[^\s/]*)@")
 _PASSWORD_WORD = re.compile(
-    r"\b(?:password|passwd|pwd|token|secret|sslpassword)\s*=\s*(?P<password>'[^']*'|[^\s;&]+)", re.I
+    r"\b(?:password|passwd|pwd|token|secret|sslpassword)\s*=\s*(?P<password>'[^']*'|[^\s;&]+)", re.IGNORECASE
 )
 _GSM = re.compile(r"projects/[^/]+/secrets/[^/]+(/versions/[^/]+)?")
 _SHORTEST = 4
@@ -108,7 +108,8 @@ def _replacement(match: re.Match[str]) -> str:
     scheme, body = match["scheme"], match["body"]
     reader = _READERS.get(scheme)
     if reader is None:
-        msg = f"Unknown secret reference ${{{scheme}://…}}. Allowed: {', '.join(f'${{{each}://…}}' for each in _READERS)}."
+        known = ", ".join(f"${{{each}://…}}" for each in _READERS)
+        msg = f"Unknown secret reference ${{{scheme}://…}}. Allowed: {known}."
         raise SecretError(msg)
     return reader(body, match[0])
 
@@ -155,7 +156,7 @@ def _from_secret_manager(body: str, reference: str) -> str:
         )
         raise SecretError(msg)
     try:
-        from google.cloud import secretmanager  # type: ignore[attr-defined,import-not-found,unused-ignore]
+        from google.cloud import secretmanager  # type: ignore[attr-defined,import-not-found,import-untyped,unused-ignore]
     except ImportError as error:
         msg = f"{reference}: Google Secret Manager needs a package. Run `pip install google-cloud-secret-manager`."
         raise SecretError(msg) from error

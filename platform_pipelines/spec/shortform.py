@@ -14,7 +14,8 @@ from platform_pipelines.spec.nearest import allowed, show
 from platform_pipelines.spec.tree import Mapping, Sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping as AnyMapping
+    from collections.abc import Callable
+    from collections.abc import Mapping as AnyMapping
 
     from platform_pipelines.spec.connector import ConnectorSpec
     from platform_pipelines.spec.problems import Problems
@@ -88,9 +89,7 @@ class ShortForm:
         if authentication is None:
             return {}
         if not isinstance(authentication, Mapping):
-            self.problems.add(
-                f"`authentication` must be a mapping {{type, params}}, not {show(authentication)}.", "source"
-            )
+            self.problems.add("`source.authentication` must be a mapping {type, params}.", "source")
             return {}
         for key in authentication.keys() - {"type", "params"}:
             msg = f"Unknown key `{key}` in `source.authentication`. {allowed(key, ['type', 'params'])}"
@@ -133,7 +132,7 @@ class ShortForm:
         destination = written.copied()
         config = _take(destination, "config")
         if config is not None and not isinstance(config, Mapping):
-            self.problems.add(f"`destination.config` must be a mapping, not {show(config)}.", "destination", "config")
+            self.problems.add("`destination.config` must be a mapping.", "destination", "config")
         config = config if isinstance(config, Mapping) else Mapping()
         name = destination.get("name")
         if "connector" in destination or not isinstance(name, str):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from platform_pipelines.model import OnMissing  # noqa: TC001 - pydantic reads it at run time
+from platform_pipelines.model import OnMissing
 from platform_pipelines.spec.base import Frozen, Positive, Seconds, Share, Text
 from platform_pipelines.spec.checked import CursorText, Zone
 

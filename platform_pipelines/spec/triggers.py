@@ -26,8 +26,9 @@ def check_triggers(
     for name, spec in pipelines.items():
         for index, upstream in enumerate(spec.triggers.after):
             if upstream not in declared:
-                msg = f"Unknown pipeline `{upstream}` in `triggers.after` of `{name}`. {allowed(upstream, sorted(declared))}"
-                problems[name].add(msg, "triggers", "after", index)
+                others = sorted({*declared} - {name})
+                msg = f"Unknown pipeline `{upstream}` in `triggers.after` of `{name}`."
+                problems[name].add(f"{msg} {allowed(upstream, others)}", "triggers", "after", index)
     for cycle in _cycles({name: spec.triggers.after for name, spec in pipelines.items()}):
         chain = " → ".join(f"`{name}`" for name in (*cycle, cycle[0]))
         msg = f"Triggers form a cycle, so none of its pipelines would ever start: {chain}. Remove one of them."
