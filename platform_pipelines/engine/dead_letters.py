@@ -53,7 +53,7 @@ def dead_letters(project: Project, name: str, limit: int | None = None) -> list[
     for feed in project.store.feeds(name):
         log = project.store.feed(feed)
         for verdict in reversed(open_verdicts(log)):
-            for letter in _letters(log, verdict):
+            for letter in letters(log, verdict):
                 if limit is not None and len(found) >= limit:
                     return found
                 found.append(letter)
@@ -99,7 +99,8 @@ def open_verdicts(log: FeedLog) -> list[Verdict]:
     return [verdict for verdict in verdicts if verdict is not None and verdict.dead]
 
 
-def _letters(log: FeedLog, verdict: Verdict) -> Iterator[dict[str, Any]]:
+def letters(log: FeedLog, verdict: Verdict) -> Iterator[dict[str, Any]]:
+    """The dead letters of one verdict, as :func:`dead_letters` shows them."""
     import pyarrow.parquet as pq
 
     common = {

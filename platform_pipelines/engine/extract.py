@@ -97,7 +97,8 @@ def _epoch(context: Context, log: FeedLog) -> int:
         return log.open_epoch("first run", context.token, stamp())
     starts_over = (context.full_refresh or rereads(context.pipeline)) and context.window is None
     if starts_over and log.first_complete(current) is not None:
-        return log.open_epoch("full refresh", context.token, stamp())
+        reason = "full refresh asked for" if context.full_refresh else "full refresh"
+        return log.open_epoch(reason, context.token, stamp())
     return current
 
 

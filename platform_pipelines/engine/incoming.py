@@ -62,7 +62,7 @@ class Incoming:
         if not self.rows:
             return
         done = size = 0
-        for batch in self._connection.execute(self._query).fetch_record_batch(_BATCH_ROWS):
+        for batch in self._connection.execute(self._query).to_arrow_reader(_BATCH_ROWS):
             yield conform(batch, self.schema)
             done, size = done + batch.num_rows, size + batch.nbytes
             context.report(Progress("load", self.feed, done, size, destination))

@@ -6,19 +6,18 @@ their order, and where their rows go.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
 from platform_pipelines.engine.context import stamp, utc_now
 from platform_pipelines.engine.outlet import Outlet
 from platform_pipelines.engine.reference import references
-from platform_pipelines.engine.relation import landed_relation, transformed
+from platform_pipelines.engine.relation import prepare
 from platform_pipelines.quality import gate
 from platform_pipelines.quality.judge import judge
-from platform_pipelines.quality.judgement import Judgement
 from platform_pipelines.store import Verdict
+from platform_pipelines.transforms.metadata import carry_metadata
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,7 +26,11 @@ if TYPE_CHECKING:
     from platform_pipelines.engine.context import Context
     from platform_pipelines.engine.relation import Prepared
     from platform_pipelines.engine.validation import Decision
+    from platform_pipelines.quality.judgement import Judgement
+    from platform_pipelines.spec import QualitySpec
     from platform_pipelines.store import FeedLog, Manifest
+
+_CHUNK = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,149 @@ def judge_batch(context: Context, log: FeedLog, manifest: Manifest, decision: De
         InvalidData: a required transform failed.
     """
     with duck.connect() as connection:
-        prepared = transformed(context, connection, landed_relation(context, log, manifest, connection))
-        outlet = Outlet(context, log, manifest, prepared)
+        prepared = prepare(context, log, manifest, connection)
+        outlet = Outlet(context, log, manifest, lambda after: _restore(manifest, prepared, after))
+        bench = _Bench(context, connection, manifest, prepared, outlet)
         try:
+            bench.take_unread(log)
             if decision == "discard":
-                return _discard(context, connection, manifest, prepared, outlet)
-            return _judge(context, connection, manifest, prepared, outlet, lenient=decision == "release")
+                return bench.discard()
+            return bench.judge(lenient=decision == "release" or manifest.kind == "replay", released=decision is not None)
         except BaseException:
             outlet.abort()
             raise
+
+
+def _restore(manifest: Manifest, prepared: Prepared | None, after: pa.Schema) -> pa.Schema:
+    if prepared is None or manifest.schema is None:
+        return after
+    return carry_metadata(manifest.schema, after, prepared.transformed.origins)
+
+
+@dataclass
+class _Bench:
+    """One batch on the bench."""
+
+    context: Context
+    connection: duckdb.DuckDBPyConnection
+    manifest: Manifest
+    prepared: Prepared | None
+    outlet: Outlet
+    unread: int = 0
+
+    def take_unread(self, log: FeedLog) -> None:
+        """Records that never became rows: those the source rejected, and those a transform could not convert."""
+        if self.manifest.rejects:
+            (path,) = log.paths(self.manifest.epoch, [self.manifest.rejects])
+            self._unread(f"select record, rule, reason from read_parquet({duck.literal(str(path))})")
+        for rejects in self.prepared.rejects if self.prepared else ():
+            self._unread(
+                f"select to_json(r)::varchar as record, _pipelines_rule as rule, _pipelines_reason as reason "
+                f"from (select * from {duck.quote(rejects)}) as r"
+            )
+
+    def judge(self, *, lenient: bool, released: bool) -> Judged:
+        """Let the rules speak; ``lenient`` lets a closed gate through."""
+        quality = self.context.pipeline.quality
+        if self.prepared is None or self._passes_untouched(quality):
+            return self._pass_through()
+        judgement = self._run_rules(quality)
+        everything = replace(
+            judgement, rows_in=judgement.rows_in + self.unread, rejected=judgement.rejected + self.unread
+        )
+        reason = gate.closes(quality.gate, everything)
+        verdict = self._verdict(judgement)
+        if reason and not lenient:
+            self.outlet.abort()
+            return Judged(replace(verdict, status="held", reason=reason), self.outlet.sample)
+        files, dead = self.outlet.close()
+        sealed = replace(
+            verdict, status="released" if released else "passed", reason=reason or "", files=files, dead=dead
+        )
+        return Judged(sealed, self.outlet.sample, self.prepared.agreed)
+
+    def discard(self) -> Judged:
+        """Drop the whole batch to the dead letters."""
+        rows = 0
+        if self.prepared is not None:
+            relation = duck.quote(self.prepared.transformed.relation)
+            rows = self.prepared.transformed.rows
+            marks = (
+                "'discarded' as _pipelines_rule, ['discarded'] as _pipelines_rules, "
+                "'the held batch was discarded' as _pipelines_reason"
+            )
+            for batch in self.connection.execute(f"select *, {marks} from {relation}").to_arrow_reader(_CHUNK):
+                self.outlet.dead(batch)
+        _, dead = self.outlet.close()
+        verdict = replace(self._verdict(None), status="discarded", reason="discarded", dead=dead)
+        return Judged(replace(verdict, rejected=rows + self.unread))
+
+    def _passes_untouched(self, quality: QualitySpec) -> bool:
+        if self.prepared is None or not self.prepared.unchanged:
+            return False
+        return not quality.rules and quality.schema_path is None and not self.unread
+
+    def _pass_through(self) -> Judged:
+        """Without rules and transforms, the rows to load are the landed files themselves."""
+        _, dead = self.outlet.close()
+        agreed = self.prepared.agreed if self.prepared else None
+        verdict = replace(
+            self._verdict(None),
+            files=self.manifest.files,
+            rows_out=self.manifest.rows,
+            filtered=0,
+            rejected=self.unread,
+            dead=dead,
+            schema=self.manifest.schema,
+        )
+        return Judged(verdict, (), agreed)
+
+    def _run_rules(self, quality: QualitySpec) -> Judgement:
+        assert self.prepared is not None  # noqa: S101 - the caller has looked
+        if self.manifest.kind == "replay":
+            quality = row_rules_only(quality)
+        return judge(
+            self.connection,
+            self.prepared.transformed.relation,
+            quality,
+            cursor=self.prepared.transformed.cursor,
+            lookup=references(self.context),
+            now=utc_now(),
+            sink_good=self.outlet.good,
+            sink_bad=self.outlet.dead,
+        )
+
+    def _verdict(self, judgement: Judgement | None) -> Verdict:
+        transformed = self.prepared.transformed if self.prepared else None
+        converted = self.unread - self.manifest.rejected
+        rows = transformed.rows if transformed else 0
+        schema = self.outlet.schema
+        if schema is None and judgement is not None:
+            schema = _restore(self.manifest, self.prepared, judgement.schema)
+        return Verdict(
+            epoch=self.manifest.epoch,
+            sequence=self.manifest.sequence,
+            status="passed",
+            token=self.context.token,
+            created_at=stamp(),
+            rows_in=self.manifest.rows + self.manifest.rejected,
+            rows_out=judgement.good if judgement else 0,
+            filtered=self.manifest.rows - converted - rows,
+            rejected=(judgement.rejected if judgement else 0) + self.unread,
+            flagged=judgement.flagged if judgement else 0,
+            score=judgement.score if judgement else 1.0,
+            rules=judgement.rules if judgement else (),
+            transforms=transformed.outcomes if transformed else (),
+            schema=schema,
+        )
+
+    def _unread(self, sql: str) -> None:
+        for batch in self.connection.execute(sql).to_arrow_reader(_CHUNK):
+            self.unread += batch.num_rows
+            self.outlet.unread(batch)
+
+
+def row_rules_only(quality: QualitySpec) -> QualitySpec:
+    """The quality section without rules about a whole batch, which a replay or a preview is not."""
+    rules = tuple(rule for rule in quality.rules if rule.type not in {"volume", "freshness"})
+    return quality.model_copy(update={"rules": rules})

@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines.connectors.base import Destination, Evolvable, Plannable, Source
+from platform_pipelines.connectors.base import Destination, Evolvable, Plannable
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.extract import expected_stream, preview_window
 from platform_pipelines.engine.loading import planned_load
+from platform_pipelines.engine.preview import default_feed, preview_rows
 from platform_pipelines.engine.report import plain
 
 if TYPE_CHECKING:
     from platform_pipelines.engine.project import Project
     from platform_pipelines.model import Feed, LoadPlan, ReadPlan, Window
+
+
+#: rows read to learn the schema that would be loaded
+SAMPLE_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ def plan(project: Project, name: str, partition: str | None = None, *, full_refr
     """
     spec = project.pipeline(name)
     context = Context(project=project, pipeline=spec, token="", full_refresh=full_refresh)
-    feed = _feed(context, partition)
+    feed = default_feed(context, partition)
     log = context.log(feed)
     epoch = max(log.epochs(), default=None)
     previous = log.last(epoch) if epoch is not None else None
@@ -68,7 +73,7 @@ def plan(project: Project, name: str, partition: str | None = None, *, full_refr
     stream = expected_stream(context, previous)
     source = context.source
     read = source.plan_read(stream, window) if isinstance(source, Plannable) else None
-    plans = list(_load_plans(context, feed))
+    plans = _load_plans(context, feed)
     return PlanReport(
         feed=feed,
         window=window,
@@ -78,28 +83,12 @@ def plan(project: Project, name: str, partition: str | None = None, *, full_refr
     )
 
 
-def _feed(context: Context, partition: str | None) -> Feed:
-    from platform_pipelines.engine.context import utc_now
-
-    if partition is None and context.pipeline.partitions is not None:
-        return context.pipeline.feeds(utc_now())[-1]
-    return context.pipeline.feed(partition)
-
-
 def _load_plans(context: Context, feed: Feed) -> list[LoadPlan]:
-    schema = _source_schema(context, feed)
+    """What each destination would change for the first rows, brought through transforms."""
+    schema = preview_rows(context, feed, SAMPLE_ROWS).schema
     found = []
     for spec in context.pipeline.destinations:
         connector = context.connector(spec.connector)
         if schema is not None and isinstance(connector, Destination) and isinstance(connector, Evolvable):
             found.append(connector.plan_load(planned_load(context, feed, spec, connector, schema)))
     return found
-
-
-def _source_schema(context: Context, feed: Feed) -> Any:  # noqa: ANN401 - pyarrow.Schema or None
-    """The schema that would be loaded: read from the first rows, brought through transforms."""
-    from platform_pipelines.engine.preview import preview_rows
-
-    if not isinstance(context.source, Source):
-        return None
-    return preview_rows(context, feed, 100).schema

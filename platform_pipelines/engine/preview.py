@@ -2,17 +2,158 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
 from platform_pipelines.connectors.base import Source
 from platform_pipelines.engine.context import Context, utc_now
 from platform_pipelines.engine.extract import expected_stream, preview_window
+from platform_pipelines.engine.judging import row_rules_only
+from platform_pipelines.engine.reference import references
+from platform_pipelines.engine.sample import sample_rows
 from platform_pipelines.errors import SpecError
+from platform_pipelines.quality.judge import judge
+from platform_pipelines.transforms import chain
+from platform_pipelines.transforms.metadata import carry_metadata
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from platform_pipelines.engine.project import Project
     from platform_pipelines.model import Feed, RuleOutcome, TransformOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewReport:
+    """What ``pipelines preview`` shows.
+
+    Attributes:
+        pipeline: its name.
+        rows: rows that would be loaded, JSON-ready.
+        rejected: rejected records: ``{record, rule, reason}``.
+        transforms: what each transform did.
+        rules: what each rule found.
+        schema: Arrow schema of the rows; None if the source gave none.
+    """
+
+    pipeline: str
+    rows: tuple[dict[str, Any], ...] = ()
+    rejected: tuple[dict[str, Any], ...] = ()
+    transforms: tuple[TransformOutcome, ...] = ()
+    rules: tuple[RuleOutcome, ...] = ()
+    schema: pa.Schema | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "pipeline": self.pipeline,
+            "rows": list(self.rows),
+            "rejected": list(self.rejected),
+            "transforms": [
+                {"label": t.label, "kind": t.kind, "rows_in": t.rows_in, "rows_out": t.rows_out, "error": t.error}
+                for t in self.transforms
+            ],
+            "rules": [
+                {"id": r.id, "type": r.type, "severity": r.severity, "failed": r.failed, "checked": r.checked}
+                for r in self.rules
+            ],
+        }
+
+
+def preview(project: Project, name: str, limit: int = 10, partition: str | None = None) -> PreviewReport:
+    """The first ``limit`` records that the next run would read, through transforms and rules.
+
+    Raises:
+        UsageError: no such pipeline or partition.
+        ConnectError: the source cannot be reached.
+        InvalidData: a transform failed.
+    """
+    context = Context(project=project, pipeline=project.pipeline(name), token="")
+    return preview_rows(context, default_feed(context, partition), limit)
+
+
+def default_feed(context: Context, partition: str | None) -> Feed:
+    """The feed asked for; the latest partition where none was."""
+    if partition is None and context.pipeline.partitions is not None:
+        return context.pipeline.feeds(utc_now())[-1]
+    return context.pipeline.feed(partition)
+
+
+def preview_rows(context: Context, feed: Feed, limit: int) -> PreviewReport:
+    """See :func:`preview`."""
+    table, rejected = _first_rows(context, feed, limit)
+    if table is None:
+        return PreviewReport(context.pipeline.name, rejected=tuple(rejected))
+    kept = _Kept(list(rejected))
+    cursor = context.pipeline.source.cursor
+    with duck.connect() as connection:
+        connection.register("landed", table)
+        lookup = references(context)
+        transformed = chain.apply(
+            connection,
+            "landed",
+            context.pipeline.transforms,
+            cursor=cursor.field if cursor else None,
+            lookup=lookup,
+            file=context.pipeline.file,
+        )
+        judgement = judge(
+            connection,
+            transformed.relation,
+            row_rules_only(context.pipeline.quality),
+            cursor=transformed.cursor,
+            lookup=lookup,
+            now=utc_now(),
+            sink_good=kept.good,
+            sink_bad=kept.bad,
+        )
+    return PreviewReport(
+        pipeline=context.pipeline.name,
+        rows=tuple(kept.rows[:limit]),
+        rejected=tuple(kept.rejected[:limit]),
+        transforms=transformed.outcomes,
+        rules=judgement.rules,
+        schema=carry_metadata(table.schema, judgement.schema, transformed.origins),
+    )
+
+
+@dataclass
+class _Kept:
+    """Rows kept in memory: a preview is short."""
+
+    rejected: list[dict[str, Any]]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def good(self, batch: pa.RecordBatch) -> None:
+        self.rows.extend(sample_rows(batch, batch.num_rows))
+
+    def bad(self, batch: pa.RecordBatch) -> None:
+        for row in sample_rows(batch, batch.num_rows):
+            rule, reason = row.pop("_pipelines_rule"), row.pop("_pipelines_reason")
+            row.pop("_pipelines_rules")
+            self.rejected.append({"record": row, "rule": rule, "reason": reason})
+
+
+def _first_rows(context: Context, feed: Feed, limit: int) -> tuple[pa.Table | None, list[dict[str, Any]]]:
+    import pyarrow as pa
+
+    source = context.source
+    if not isinstance(source, Source):
+        msg = f"Connector `{context.pipeline.source.connector}` cannot be read: it is a destination only."
+        raise SpecError(msg, file=context.pipeline.file, line=context.pipeline.line)
+    log = context.log(feed)
+    epochs = log.epochs()
+    previous = log.last(epochs[-1]) if epochs else None
+    window = preview_window(context, feed, previous)
+    batches: list[pa.RecordBatch] = []
+    rejected: list[dict[str, Any]] = []
+    rows = 0
+    for page in source.read(expected_stream(context, previous), window, None):
+        rejected.extend({"record": r.record, "rule": "type", "reason": r.reason} for r in page.rejected)
+        for batch in page.batches:
+            batches.append(batch.slice(0, max(limit - rows, 0)))
+            rows += batch.num_rows
+        if rows >= limit:
+            break
+    return (pa.Table.from_batches(batches) if batches else None), rejected

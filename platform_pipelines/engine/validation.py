@@ -10,7 +10,7 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Literal
 
-from platform_pipelines.engine.judging import Judging
+from platform_pipelines.engine.judging import judge_batch
 from platform_pipelines.engine.report import Validated
 from platform_pipelines.errors import GateClosed, UsageError
 
@@ -47,7 +47,7 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
         log.sweep()
         _check_decision(context, log, decision)
         for manifest in _unjudged(log):
-            judged = Judging(context, log, manifest, decision).judge()
+            judged = judge_batch(context, log, manifest, decision)
             total = _add(total, judged)
             if judged.verdict.status == "held":
                 log.hold(judged.verdict)

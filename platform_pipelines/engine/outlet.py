@@ -1,0 +1,82 @@
+"""Where judged rows go: rows to load into one set of files, dead letters into two.
+
+Dead letters that were rows keep their columns and types (``dead-*``); records
+that never became rows of the final schema are kept as JSON (``unread-*``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.engine.context import Progress
+from platform_pipelines.engine.incoming import conform
+from platform_pipelines.engine.landing import UNREAD_PREFIX
+from platform_pipelines.engine.sample import sample_rows
+from platform_pipelines.store.writer import PartWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from platform_pipelines.engine.context import Context
+    from platform_pipelines.store import DataFile, FeedLog, Manifest
+
+
+class Outlet:
+    """The files of one batch's verdict.
+
+    Args:
+        context: the run.
+        log: the feed's log.
+        manifest: the batch.
+        restore: gives a schema its field metadata back.
+    """
+
+    def __init__(
+        self, context: Context, log: FeedLog, manifest: Manifest, restore: Callable[[pa.Schema], pa.Schema]
+    ) -> None:
+        self._context = context
+        self._feed = log.feed
+        self._folder = log.attempt_folder(manifest.epoch, manifest.sequence, validated=True)
+        self._restore = restore
+        self._good: PartWriter | None = None
+        self._dead: PartWriter | None = None
+        self._unread: PartWriter | None = None
+        self.sample: tuple[dict[str, Any], ...] = ()
+        self.schema: pa.Schema | None = None
+
+    def good(self, batch: pa.RecordBatch) -> None:
+        """Take rows to load."""
+        if self.schema is None:
+            self.schema = self._restore(batch.schema)
+        if self._good is None:
+            self._good = PartWriter(self._folder, self.schema)
+        if not self.sample:
+            self.sample = sample_rows(batch)
+        self._good.write(conform(batch, self.schema))
+        self._context.report(Progress("validate", self._feed, self._good.rows, 0))
+
+    def dead(self, batch: pa.RecordBatch) -> None:
+        """Take rejected rows, with the columns that say why."""
+        if self._dead is None:
+            self._dead = PartWriter(self._folder, self._restore(batch.schema), prefix="dead")
+        self._dead.write(batch)
+
+    def unread(self, batch: pa.RecordBatch) -> None:
+        """Take records as JSON, with columns record, rule, reason."""
+        if self._unread is None:
+            self._unread = PartWriter(self._folder, batch.schema, prefix=UNREAD_PREFIX)
+        self._unread.write(batch)
+
+    def close(self) -> tuple[tuple[DataFile, ...], tuple[DataFile, ...]]:
+        """Make all durable: the files of rows to load, and of dead letters."""
+        good = self._good.close() if self._good else ()
+        dead = tuple(file for writer in (self._dead, self._unread) if writer for file in writer.close())
+        return good, dead
+
+    def abort(self) -> None:
+        """Leave nothing behind."""
+        for writer in (self._good, self._dead, self._unread):
+            if writer is not None:
+                writer.abort()
