@@ -61,6 +61,18 @@ def load_catalog(
     return Catalog(find_root(Path.cwd()), defs, saved, dict(sorted(reader.pipelines.items())))
 
 
+def load_connectors(folder: Path, capabilities: CapabilitiesOf | None = None) -> dict[str, ConnectorSpec]:
+    """The saved connectors of ``connectors.yaml`` in ``folder``, by name; none if there is no such file.
+
+    Raises:
+        SpecErrors: everything that is wrong, with lines.
+    """
+    errors: list[SpecError] = []
+    saved = _load_connectors(Path(folder), capabilities, errors)
+    raise_all(errors)
+    return saved
+
+
 def pipeline_from_config(
     config: dict[str, Any], catalog: Catalog | None = None, capabilities: CapabilitiesOf | None = None
 ) -> PipelineSpec:

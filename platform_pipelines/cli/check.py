@@ -1,0 +1,83 @@
+"""`pipelines check`: everything that is wrong in the YAML, all at once; with --connect, in the systems too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from platform_pipelines.cli.options import json_option
+from platform_pipelines.cli.output import count, note, write, write_json
+from platform_pipelines.cli.project import load_project
+from platform_pipelines.errors import ConnectError, PipelinesError, SpecError, SpecErrors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command("check", short_help="Check the YAML; with --connect, the systems too.")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--connect", is_flag=True, help="Also reach the systems: streams and columns must exist.")
+@json_option
+def command(names: tuple[str, ...], *, connect: bool, as_json: bool) -> None:
+    """Check the YAML of all pipelines, or of those named, and report every error as FILE:LINE: MESSAGE.
+
+    SQL is parsed and the Python that is named is imported; without --connect no system is reached.
+    """
+    checked: dict[str, list[str]] = {"pipelines": [], "connectors": []}
+    try:
+        errors = _errors(names, checked, connect=connect)
+    except SpecErrors as found:
+        errors = list(found.errors)
+    if as_json:
+        write_json(_body(checked, errors))
+    else:
+        _say(checked, errors)
+    if errors:
+        raise click.exceptions.Exit(_code(errors))
+
+
+def _errors(names: Sequence[str], checked: dict[str, list[str]], *, connect: bool) -> list[PipelinesError]:
+    from platform_pipelines.cli.declared import connectors_of, offline_errors
+    from platform_pipelines.cli.reach import connect_errors
+
+    project = load_project(deep=True)
+    specs = [project.pipeline(name) for name in names or project.catalog.pipelines]
+    used = dict.fromkeys(name for spec in specs for name in connectors_of(spec))
+    checked["pipelines"] = [spec.name for spec in specs]
+    checked["connectors"] = list(used if names else dict.fromkeys([*project.catalog.connectors, *used]))
+    errors = offline_errors(project, specs)
+    return errors + connect_errors(project, specs) if connect else errors
+
+
+def _body(checked: dict[str, list[str]], errors: Sequence[PipelinesError]) -> dict[str, Any]:
+    return {
+        "status": "failed" if errors else "success",
+        **checked,
+        "errors": [
+            {
+                "file": getattr(error, "file", None),
+                "line": getattr(error, "line", None),
+                "message": error.message if isinstance(error, SpecError) else str(error),
+            }
+            for error in errors
+        ],
+        "error": "\n".join(str(error) for error in errors) or None,
+    }
+
+
+def _say(checked: dict[str, list[str]], errors: Sequence[PipelinesError]) -> None:
+    for error in errors:
+        note(str(error))
+    if errors:
+        note(f"{count(len(errors), 'error')}.")
+        return
+    pipelines, connectors = count(len(checked["pipelines"]), "pipeline"), count(len(checked["connectors"]), "connector")
+    write(f"All is well: {pipelines}, {connectors}.")
+
+
+def _code(errors: Sequence[PipelinesError]) -> int:
+    """Bad YAML first: it explains why the rest fails."""
+    if any(isinstance(error, SpecError) for error in errors):
+        return SpecError.exit_code
+    return ConnectError.exit_code if any(isinstance(error, ConnectError) for error in errors) else errors[0].exit_code

@@ -1,0 +1,58 @@
+"""What can be found wrong in declarations without reaching any system, beyond what loading them finds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from platform_pipelines.errors import PipelinesError, SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from platform_pipelines.engine.project import Project
+    from platform_pipelines.spec import ConnectorSpec, PipelineSpec
+
+
+def offline_errors(project: Project, specs: Sequence[PipelineSpec]) -> list[PipelinesError]:
+    """Errors in the values of connectors, and Python that cannot be imported."""
+    from platform_pipelines.connectors.registry import check_config
+
+    errors: list[PipelinesError] = []
+    for connector in _connectors(project, specs):
+        try:
+            check_config(connector)
+        except SpecError as error:
+            errors.append(error)
+    for spec in specs:
+        errors += _import_errors(spec)
+    return errors
+
+
+def connectors_of(spec: PipelineSpec) -> list[str]:
+    """Names of all connectors that a pipeline uses: source, destinations, joins, foreign keys."""
+    names = [spec.source.connector, *(destination.connector for destination in spec.destinations)]
+    names += [transform.body["with"]["connector"] for transform in spec.transforms if transform.kind == "join"]
+    names += [rule.reference.connector for rule in spec.quality.rules if rule.type == "foreign_key"]
+    return list(dict.fromkeys(names))
+
+
+def _connectors(project: Project, specs: Sequence[PipelineSpec]) -> list[ConnectorSpec]:
+    found = list(project.catalog.connectors.values())
+    return found + [connector for spec in specs for connector in spec.inline_connectors.values()]
+
+
+def _import_errors(spec: PipelineSpec) -> Iterator[SpecError]:
+    from platform_pipelines.userobject import load_object
+
+    wanted = [
+        (transform.body, f"Transform `{transform.label}` of pipeline `{spec.name}`", transform.line)
+        for transform in spec.transforms
+        if transform.kind == "function"
+    ]
+    if spec.quality.schema_path is not None:
+        wanted.append((spec.quality.schema_path, f"`quality.schema` of pipeline `{spec.name}`", spec.line))
+    for path, purpose, line in wanted:
+        try:
+            load_object(path, purpose)
+        except SpecError as error:
+            yield SpecError(error.message, file=spec.file, line=line)

@@ -1,0 +1,127 @@
+"""From whatever ends a command to one message and one exit code.
+
+Everything that can go wrong passes here once, so that no command prints a
+traceback and with ``--json`` there is always one JSON value on stdout.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from platform_pipelines.cli.interrupt import INTERRUPTED, INTERRUPTED_CODE, interruptible
+from platform_pipelines.cli.output import note, write_json
+from platform_pipelines.errors import PipelinesError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: what a shell reports for a program that wrote into a closed pipe: 128 + SIGPIPE
+CLOSED_PIPE_CODE = 141
+_USAGE_CODE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is said and which code is returned; ``usage`` is printed above the message."""
+
+    text: str
+    code: int
+    usage: str = ""
+
+
+def guarded(work: Callable[[], None], arguments: Sequence[str]) -> int:
+    """Do ``work``, explain what ended it, and return the exit code.
+
+    Args:
+        work: the command.
+        arguments: its command line, asked for ``--json`` even where it could not be parsed.
+    """
+    _never_fail_on_encoding()
+    try:
+        with interruptible():
+            work()
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last place that can say it in one line
+        return _report(error, arguments)
+    return 0
+
+
+def leave(code: int) -> None:
+    """End the process with ``code``, quietly if nobody reads stdout any more."""
+    if code == CLOSED_PIPE_CODE and sys.stdout is not None:
+        # the interpreter flushes stdout once more on its way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if code == INTERRUPTED_CODE:
+        # loader threads may still be busy; every commit is atomic, so none is waited for
+        os._exit(code)
+    sys.exit(code)
+
+
+def _report(error: BaseException, arguments: Sequence[str]) -> int:
+    try:
+        if isinstance(error, BrokenPipeError) and _stdout_is_gone():
+            return CLOSED_PIPE_CODE
+        problem = explain(error)
+        if os.environ.get("PIPELINES_DEBUG") == "1":
+            note("".join(traceback.format_exception(error)).rstrip())
+        note(f"{problem.usage}{problem.text}")
+        if "--json" in arguments:
+            write_json(_failure(arguments, problem))
+    except BrokenPipeError:
+        return CLOSED_PIPE_CODE
+    return problem.code
+
+
+def explain(error: BaseException) -> Problem:
+    """The message and the exit code of an error."""
+    if isinstance(error, PipelinesError):
+        return Problem(str(error), error.exit_code)
+    if isinstance(error, click.UsageError):
+        usage = f"{error.ctx.get_usage()}\nTry `{error.ctx.command_path} --help`.\n\n" if error.ctx else ""
+        return Problem(error.format_message(), _USAGE_CODE, usage)
+    if isinstance(error, click.ClickException):
+        return Problem(error.format_message(), error.exit_code)
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return Problem(INTERRUPTED, INTERRUPTED_CODE)
+    text = " ".join(str(error).split())
+    advice = "" if os.environ.get("PIPELINES_DEBUG") == "1" else " Set PIPELINES_DEBUG=1 to see the traceback."
+    return Problem(f"{type(error).__name__}{': ' if text else ''}{text}{_dot(text)}{advice}", 1)
+
+
+def _dot(text: str) -> str:
+    return "" if text.endswith((".", "!", "?")) else "."
+
+
+def _failure(arguments: Sequence[str], problem: Problem) -> dict[str, object]:
+    """What ``--json`` prints for a command that failed; for ``run``, all keys of its report."""
+    failure: dict[str, object] = {"status": "failed", "error": problem.text}
+    if arguments[0] != "run":
+        return failure
+    from platform_pipelines.engine.report import RunReport
+
+    words = [word for word in arguments[1:] if not word.startswith("-")]
+    report = RunReport(pipeline=words[0] if words else "", status="failed", token="", error=problem.text)
+    return report.to_json() | {"token": None}
+
+
+def _stdout_is_gone() -> bool:
+    """Whether the reader of stdout has closed it: not every broken pipe is ours."""
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(state & (select.POLLERR | select.POLLHUP | select.POLLNVAL) for _, state in poll.poll(0))
+
+
+def _never_fail_on_encoding() -> None:
+    """Show characters that the terminal cannot write as escapes, instead of failing on them."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
