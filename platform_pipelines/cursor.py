@@ -25,6 +25,8 @@ _TIMESTAMP = re.compile(
 )
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NANOS = 1_000_000_000
+#: nanoseconds in an Arrow time unit
+NANOS_PER_UNIT = {"s": _NANOS, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +116,8 @@ class Cursor:
         if not scalar.is_valid:
             return None
         if kind in {"timestamp", "timestamptz"}:
-            nanos = scalar.cast(pa.timestamp("ns", scalar.type.tz)).value if scalar.type.unit == "ns" else None
-            unit = {"s": _NANOS, "ms": 1_000_000, "us": 1_000, "ns": 1}[scalar.type.unit]
-            value = nanos if nanos is not None else scalar.value * unit
-            return cls(kind, _format_nanoseconds(value, zoned=kind == "timestamptz"))
+            nanos = scalar.cast(pa.int64()).as_py() * NANOS_PER_UNIT[scalar.type.unit]
+            return cls(kind, _format_nanoseconds(nanos, zoned=kind == "timestamptz"))
         if kind == "date":
             return cls(kind, scalar.as_py().isoformat())
         if kind == "float":

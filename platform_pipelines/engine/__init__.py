@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from platform_pipelines.engine.changes import changed_partitions
     from platform_pipelines.engine.context import Context, Progress
-    from platform_pipelines.engine.dead_letters import count_dead_letters, dead_letters, replay_dead_letters
+    from platform_pipelines.engine.deadletters import count_dead_letters, dead_letters, replay_dead_letters
+    from platform_pipelines.engine.feedstate import StateReport, reset, state
     from platform_pipelines.engine.landing import land
     from platform_pipelines.engine.loading import load
-    from platform_pipelines.engine.plan import PlanReport, plan
-    from platform_pipelines.engine.preview import PreviewReport, preview
+    from platform_pipelines.engine.planning import PlanReport, plan
+    from platform_pipelines.engine.previewing import PreviewReport, preview
     from platform_pipelines.engine.project import Project, open_project
     from platform_pipelines.engine.report import DestinationReport, Landed, Loaded, RunReport, Validated
-    from platform_pipelines.engine.run import RunRequest, run
-    from platform_pipelines.engine.state import StateReport, reset, state
-    from platform_pipelines.engine.status import RunSummary, status
+    from platform_pipelines.engine.runhistory import RunSummary, status
+    from platform_pipelines.engine.running import RunRequest, run
     from platform_pipelines.engine.validation import validate
     from platform_pipelines.store.runs import new_token
 
@@ -29,15 +29,15 @@ _MODULES = {
     "changed_partitions": "engine.changes",
     "Context": "engine.context",
     "Progress": "engine.context",
-    "count_dead_letters": "engine.dead_letters",
-    "dead_letters": "engine.dead_letters",
-    "replay_dead_letters": "engine.dead_letters",
+    "count_dead_letters": "engine.deadletters",
+    "dead_letters": "engine.deadletters",
+    "replay_dead_letters": "engine.deadletters",
     "land": "engine.landing",
     "load": "engine.loading",
-    "PlanReport": "engine.plan",
-    "plan": "engine.plan",
-    "PreviewReport": "engine.preview",
-    "preview": "engine.preview",
+    "PlanReport": "engine.planning",
+    "plan": "engine.planning",
+    "PreviewReport": "engine.previewing",
+    "preview": "engine.previewing",
     "Project": "engine.project",
     "open_project": "engine.project",
     "DestinationReport": "engine.report",
@@ -45,13 +45,13 @@ _MODULES = {
     "Loaded": "engine.report",
     "RunReport": "engine.report",
     "Validated": "engine.report",
-    "RunRequest": "engine.run",
-    "run": "engine.run",
-    "StateReport": "engine.state",
-    "reset": "engine.state",
-    "state": "engine.state",
-    "RunSummary": "engine.status",
-    "status": "engine.status",
+    "RunRequest": "engine.running",
+    "run": "engine.running",
+    "StateReport": "engine.feedstate",
+    "reset": "engine.feedstate",
+    "state": "engine.feedstate",
+    "RunSummary": "engine.runhistory",
+    "status": "engine.runhistory",
     "validate": "engine.validation",
     "new_token": "store.runs",
 }

@@ -9,12 +9,13 @@ moving its cursor has another hash and is kept.
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
-from platform_pipelines.cursor import Cursor, kind_of
+from platform_pipelines.cursor import NANOS_PER_UNIT, Cursor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -100,7 +101,7 @@ class Boundary:
             self.low = low if self.low is None or self.low.at_least(low) else self.low
             if high.at_least(self._reread_from(self.high)):
                 threshold = cursor_scalar(self._reread_from(self.high), column.type)
-                mask = pc.or_(mask, pc.fill_null(pc.greater_equal(column, threshold), fill_value=False))
+                mask = pc.or_(mask, pc.greater_equal(column, threshold).fill_null(False))
         tail = np.flatnonzero(np.asarray(mask))
         if tail.size:
             rows = batch.take(pa.array(tail))
@@ -137,7 +138,7 @@ class Boundary:
         mask = pc.is_null(column)
         if watermark is not None:
             at_or_below = pc.less_equal(column, cursor_scalar(watermark, column.type))
-            mask = pc.or_(mask, pc.fill_null(at_or_below, fill_value=False))
+            mask = pc.or_(mask, at_or_below.fill_null(False))
         return np.flatnonzero(np.asarray(mask))
 
     def _keys(self, rows: pa.RecordBatch) -> list[str]:
@@ -151,15 +152,12 @@ def cursor_scalar(cursor: Cursor, data_type: pa.DataType) -> pa.Scalar[Any]:
     """The cursor as an Arrow scalar of ``data_type``, cut to its unit."""
     import pyarrow as pa
 
-    kind = kind_of(data_type)
-    if kind in {"timestamp", "timestamptz"}:
-        unit = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}[data_type.unit]
-        return pa.scalar(cursor.order // unit, type=data_type)
-    if kind == "date":
-        import datetime as dt
-
-        return pa.scalar(dt.date.fromisoformat(cursor.text), type=data_type)
-    return pa.scalar(cursor.order, type=data_type)
+    value = cursor.order
+    if pa.types.is_timestamp(data_type):
+        value //= NANOS_PER_UNIT[data_type.unit]
+    elif pa.types.is_date(data_type):
+        value = dt.date.fromisoformat(cursor.text)
+    return pa.scalar(value, type=data_type)
 
 
 class _Hasher:

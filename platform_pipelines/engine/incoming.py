@@ -152,7 +152,8 @@ def _inspect_key(connection: duckdb.DuckDBPyConnection, spec: DestinationSpec, p
     """
     names = [duck.quote(name) for name in spec.key]
     nulls = " or ".join(f"{name} is null" for name in names)
-    sql = f"select count(*) filter (where {nulls}), (select count(*) from (select distinct {', '.join(names)} from incoming)) from incoming"
+    distinct_keys = f"select count(*) from (select distinct {', '.join(names)} from incoming)"
+    sql = f"select count(*) filter (where {nulls}), ({distinct_keys}) from incoming"
     missing, distinct = connection.execute(sql).fetchall()[0]
     if missing:
         msg = (

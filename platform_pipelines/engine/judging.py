@@ -63,7 +63,8 @@ def judge_batch(context: Context, log: FeedLog, manifest: Manifest, decision: De
             bench.take_unread(log)
             if decision == "discard":
                 return bench.discard()
-            return bench.judge(lenient=decision == "release" or manifest.kind == "replay", released=decision is not None)
+            released = decision == "release"
+            return bench.judge(lenient=released or manifest.kind == "replay", released=released)
         except BaseException:
             outlet.abort()
             raise

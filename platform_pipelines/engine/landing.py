@@ -58,11 +58,8 @@ def _land_feed(context: Context, feed: Feed) -> Landed:
         log.sweep()
         extract = decide(context, log)
         landing = _Landing(context, log, extract)
+        source = readable(context)
         try:
-            source = context.source
-            if not isinstance(source, Source):
-                msg = f"Connector `{context.pipeline.source.connector}` cannot be read: it is a destination only."
-                raise SpecError(msg, file=context.pipeline.file, line=context.pipeline.line)
             for page in source.read(extract.stream, extract.window, extract.resume):
                 landing.take(page)
             landed = landing.finish()
@@ -72,6 +69,19 @@ def _land_feed(context: Context, feed: Feed) -> Landed:
     result = dataclasses.replace(landed, seconds=time.monotonic() - started)
     context.record("landing", _entry(result))
     return result
+
+
+def readable(context: Context) -> Source:
+    """The pipeline's source.
+
+    Raises:
+        SpecError: its connector is a destination only.
+    """
+    source = context.source
+    if not isinstance(source, Source):
+        msg = f"Connector `{context.pipeline.source.connector}` cannot be read: it is a destination only."
+        raise SpecError(msg, file=context.pipeline.file, line=context.pipeline.line)
+    return source
 
 
 def _entry(landed: Landed) -> dict[str, object]:
@@ -167,13 +177,13 @@ class _Landing:
         if batch.num_rows == 0:
             return
         if self._extract.tracked:
-            batch = self._follow(batch)
+            batch = self._follow(batch, self._extract.tracked)
         self._batch.rows += batch.num_rows
         if batch.num_rows:
             self._part_writer().write(batch)
 
-    def _follow(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        batch = self._without_missing(batch)
+    def _follow(self, batch: pa.RecordBatch, field: str) -> pa.RecordBatch:
+        batch = self._without_missing(batch, field)
         rows = batch.num_rows
         batch = self._boundary.drop_known(batch, self._extract.watermark)
         self._batch.deduplicated += rows - batch.num_rows
@@ -181,10 +191,9 @@ class _Landing:
             self._boundary.observe(batch)
         return batch
 
-    def _without_missing(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def _without_missing(self, batch: pa.RecordBatch, field: str) -> pa.RecordBatch:
         import pyarrow.compute as pc
 
-        field = self._extract.tracked
         missing = batch.column(field).null_count
         if not missing or self._extract.window.on_missing == "include":
             return batch
@@ -245,7 +254,7 @@ class _Landing:
         )
         self._log.commit(manifest)
         self._batch.batches = 1
-        self._batch.bytes = manifest.bytes
+        self._batch.bytes = manifest.size
         self._totals.add(self._batch)
         self._batch, self._writer, self._rejects, self._pages = Tally(), None, [], 0
         self._sequence += 1

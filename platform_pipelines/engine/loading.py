@@ -11,14 +11,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from platform_pipelines.connectors.base import Destination
 from platform_pipelines.engine.context import Progress
 from platform_pipelines.engine.extract import rereads
 from platform_pipelines.engine.incoming import incoming, order_column
 from platform_pipelines.engine.offsets import current_offset
 from platform_pipelines.engine.report import Loaded
 from platform_pipelines.engine.retention import prune
-from platform_pipelines.errors import AccountingError, OffsetConflict, SpecError
+from platform_pipelines.errors import AccountingError, OffsetConflict
 from platform_pipelines.model import Load, Offset
 
 if TYPE_CHECKING:
@@ -49,6 +48,20 @@ class Pending:
         return self.batches[-1][0].offset
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One destination of one feed."""
+
+    context: Context
+    log: FeedLog
+    spec: DestinationSpec
+    connector: Connector
+
+    def offset(self) -> Offset | None:
+        """The last batch it has loaded."""
+        return current_offset(self.log, self.spec, self.connector)
+
+
 def load(context: Context, feed: Feed, destination: str) -> Loaded:
     """Load what the destination does not have yet.
 
@@ -58,16 +71,12 @@ def load(context: Context, feed: Feed, destination: str) -> Loaded:
         AccountingError: it counted other rows than it was given; nothing was committed.
     """
     started = time.monotonic()
-    spec = next(d for d in context.pipeline.destinations if d.name == destination)
-    connector = context.connector(spec.connector)
-    if not isinstance(connector, Destination):
-        msg = f"Connector `{spec.connector}` cannot be loaded: it is a source only."
-        raise SpecError(msg, file=context.pipeline.file, line=context.pipeline.line)
+    target = target_of(context, feed, destination)
     total = Loaded(feed, destination)
     conflicts = 0
-    while (group := pending(context, feed, spec, connector)) is not None:
+    while (group := pending(target)) is not None:
         try:
-            total = _load_group(context, feed, spec, connector, group, total)
+            total = _load_group(target, group, total)
         except OffsetConflict:
             # Another run loaded these batches between our look and our commit: look again.
             conflicts += 1
@@ -80,60 +89,69 @@ def load(context: Context, feed: Feed, destination: str) -> Loaded:
     return total
 
 
-def pending(context: Context, feed: Feed, spec: DestinationSpec, connector: Connector) -> Pending | None:
+def target_of(context: Context, feed: Feed, destination: str) -> Target:
+    """The destination, opened.
+
+    Raises:
+        SpecError: the connector is no destination, or is configured wrong.
+    """
+    spec = next(item for item in context.pipeline.destinations if item.name == destination)
+    return Target(context, context.log(feed), spec, context.connector(spec.connector))
+
+
+def pending(target: Target) -> Pending | None:
     """The next batches for a destination; None if it has all that may be loaded."""
-    log = context.log(feed)
+    log, offset = target.log, target.offset()
     epoch = log.live_epoch()
-    if epoch is None:
-        return None
-    offset = current_offset(log, spec, connector)
-    if offset is not None and offset.epoch > epoch:
+    if epoch is None or (offset is not None and offset.epoch > epoch):
         return None
     fresh = offset is None or offset.epoch < epoch
     done = 0 if offset is None or fresh else offset.sequence
-    sealed = log.sealed(epoch)
-    ready: list[tuple[Manifest, Verdict]] = []
-    rows = 0
-    first_complete = log.first_complete(epoch) if fresh else None
-    for sequence in log.sequences(epoch):
-        if sequence <= done:
-            continue
-        verdict = log.verdict(epoch, sequence) if sequence in sealed else None
-        if verdict is None or (rows >= GROUP_ROWS and not (first_complete and sequence <= first_complete)):
-            break
-        ready.append((log.manifest(epoch, sequence), verdict))
-        rows += verdict.rows_out
-    if not ready or (first_complete and ready[-1][0].sequence < first_complete):
+    whole = (log.first_complete(epoch) or 0) if fresh else 0
+    ready = _sealed_in_order(log, epoch, done, whole)
+    if not ready or ready[-1][0].sequence < whole:
         return None
     return Pending(tuple(ready), fresh)
 
 
-def _load_group(  # noqa: PLR0913 - one call site; a class would hide the flow
-    context: Context, feed: Feed, spec: DestinationSpec, connector: Connector, group: Pending, total: Loaded
-) -> Loaded:
-    log = context.log(feed)
-    with incoming(context, log, spec, group.batches) as rows:
-        order = _order(context, spec, connector, group, rows)
-        receipt = connector.load(order, rows.reader(context, spec.name))  # type: ignore[attr-defined]
-    _check(order, receipt, spec.name)
+def _sealed_in_order(log: FeedLog, epoch: int, done: int, whole: int) -> list[tuple[Manifest, Verdict]]:
+    """Judged batches behind ``done``, up to the first gap; the first ``whole`` of them go together."""
+    ready: list[tuple[Manifest, Verdict]] = []
+    rows = 0
+    sealed = log.sealed(epoch)
+    for sequence in log.sequences(epoch):
+        if sequence <= done:
+            continue
+        verdict = log.verdict(epoch, sequence) if sequence in sealed else None
+        if verdict is None or (rows >= GROUP_ROWS and sequence > whole):
+            break
+        ready.append((log.manifest(epoch, sequence), verdict))
+        rows += verdict.rows_out
+    return ready
+
+
+def _load_group(target: Target, group: Pending, total: Loaded) -> Loaded:
+    context, connector, name = target.context, target.connector, target.spec.name
+    with incoming(context, target.log, target.spec, group.batches) as rows:
+        order = _order(target, group, rows)
+        receipt = connector.load(order, rows.reader(context, name))  # type: ignore[attr-defined]
+    _check(order, receipt, name)
     if not connector.durable:
-        log.set_offset(spec.name, order.offset, context.token)
-    context.report(Progress("load", feed, total.rows + receipt.loaded, total.bytes + receipt.bytes, spec.name))
+        target.log.set_offset(name, order.offset, context.token)
+    context.report(Progress("load", total.feed, total.rows + receipt.loaded, total.bytes + receipt.bytes, name))
     return _add(total, group, rows.deduplicated + receipt.superseded, receipt)
 
 
-def planned_load(
-    context: Context, feed: Feed, spec: DestinationSpec, connector: Connector, schema: pa.Schema
-) -> Load:
+def planned_load(target: Target, schema: pa.Schema) -> Load:
     """The load that rows of ``schema`` would be, for asking what it would change."""
-    previous = current_offset(context.log(feed), spec, connector)
-    offset = Offset(previous.epoch, previous.sequence + 1) if previous else Offset(1, 1)
+    context, spec = target.context, target.spec
+    previous = target.offset()
     return Load(
-        feed=feed,
+        feed=target.log.feed,
         table=spec.table,
         mode=spec.mode,
         schema=schema,
-        offset=offset,
+        offset=Offset(previous.epoch, previous.sequence + 1) if previous else Offset(1, 1),
         rows=0,
         token=context.token,
         key=spec.key,
@@ -144,13 +162,11 @@ def planned_load(
     )
 
 
-def _order(
-    context: Context, spec: DestinationSpec, connector: Connector, group: Pending, rows: Incoming
-) -> Load:
-    deletes = context.pipeline.source.deletes
+def _order(target: Target, group: Pending, rows: Incoming) -> Load:
+    deletes, spec = target.context.pipeline.source.deletes, target.spec
     field = deletes.field if deletes else None
     return replace(
-        planned_load(context, rows.feed, spec, connector, rows.schema),
+        planned_load(target, rows.schema),
         offset=group.offset,
         rows=rows.rows,
         fresh=group.fresh,

@@ -25,7 +25,7 @@ def current_offset(log: FeedLog, spec: DestinationSpec, connector: Connector) ->
     if not isinstance(connector, Destination):
         msg = f"Connector `{spec.connector}` of destination `{spec.name}` cannot be loaded: it is a source only."
         raise SpecError(msg)
-    if not connector.durable:  # type: ignore[attr-defined]
+    if not connector.durable:
         return log.offset(spec.name)
     return connector.offset(log.feed, spec.table)
 

@@ -11,7 +11,7 @@ from platform_pipelines.model import Feed
 
 if TYPE_CHECKING:
     from platform_pipelines.engine.project import Project
-    from platform_pipelines.engine.run import RunRequest
+    from platform_pipelines.engine.running import RunRequest
     from platform_pipelines.spec import PipelineSpec
 
 
@@ -26,6 +26,13 @@ def feeds_to_run(project: Project, spec: PipelineSpec, request: RunRequest) -> l
         UsageError: an unknown key, or a key or range that does not fit the pipeline.
     """
     _check_range(request)
+    feeds = _chosen(project, spec, request)
+    if request.decision is not None:
+        _check_held(project, feeds, request)
+    return feeds
+
+
+def _chosen(project: Project, spec: PipelineSpec, request: RunRequest) -> list[Feed]:
     if spec.partitions is None:
         if request.partitions:
             return [spec.feed(key) for key in request.partitions]  # raises: there are no keys
@@ -35,7 +42,7 @@ def feeds_to_run(project: Project, spec: PipelineSpec, request: RunRequest) -> l
     if request.window_from is not None and request.window_to is not None:
         return _between(spec, request.window_from, request.window_to)
     if request.decision is not None:
-        return _held(project, spec)
+        return [feed for feed in project.store.feeds(spec.name) if _held(project, feed)]
     return _due(project, spec, everything=request.full_refresh)
 
 
@@ -95,17 +102,17 @@ def _empty_range(begin: str, end: str) -> str:
     return f"The range [{begin}, {end}) holds nothing: `--from` is inclusive, `--to` is exclusive and must be later."
 
 
-def _held(project: Project, spec: PipelineSpec) -> list[Feed]:
-    held = []
-    for feed in project.store.feeds(spec.name):
-        log = project.store.feed(feed)
-        epoch = log.live_epoch()
-        if epoch is not None and log.held(epoch) is not None:
-            held.append(feed)
-    if not held:
-        msg = f"Pipeline `{spec.name}` has no held batch to release or discard."
+def _held(project: Project, feed: Feed) -> bool:
+    log = project.store.feed(feed)
+    epoch = log.live_epoch()
+    return epoch is not None and log.held(epoch) is not None
+
+
+def _check_held(project: Project, feeds: list[Feed], request: RunRequest) -> None:
+    if not feeds or not all(_held(project, feed) for feed in feeds):
+        named = f" in {', '.join(feed.key for feed in feeds)}" if request.partitions else ""
+        msg = f"Pipeline `{request.pipeline}` has no held batch to {request.decision}{named}."
         raise UsageError(msg)
-    return held
 
 
 def _due(project: Project, spec: PipelineSpec, *, everything: bool) -> list[Feed]:

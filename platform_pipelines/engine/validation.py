@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from platform_pipelines.engine.judging import judge_batch
 from platform_pipelines.engine.report import Validated
-from platform_pipelines.errors import GateClosed, UsageError
+from platform_pipelines.errors import GateClosed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,14 +38,12 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
         GateClosed: a batch was held; ``error.validated`` has every rule's outcome.
         SchemaDrift: the schema contract refuses a change.
         InvalidData: a required transform failed.
-        UsageError: a decision was given and no batch is held.
     """
     started = time.monotonic()
     log = context.log(feed)
     total = Validated(feed)
     with log.lock(context.token):
         log.sweep()
-        _check_decision(context, log, decision)
         for manifest in _unjudged(log):
             judged = judge_batch(context, log, manifest, decision)
             total = _add(total, judged)
@@ -70,15 +68,6 @@ def _unjudged(log: FeedLog) -> Iterator[Manifest]:
     for sequence in log.sequences(epoch):
         if sequence not in sealed:
             yield log.manifest(epoch, sequence)
-
-
-def _check_decision(context: Context, log: FeedLog, decision: Decision | None) -> None:
-    if decision is None:
-        return
-    epoch = log.live_epoch()
-    if epoch is None or log.held(epoch) is None:
-        msg = f"Feed {context.pipeline.name}/{log.feed.key} has no held batch to {decision}."
-        raise UsageError(msg)
 
 
 def _closed(context: Context, manifest: Manifest, reason: str) -> str:
@@ -114,12 +103,16 @@ def _merge_rules(before: tuple[RuleOutcome, ...], now: tuple[RuleOutcome, ...]) 
     known = {rule.id: rule for rule in before}
     for rule in now:
         old = known.get(rule.id)
-        known[rule.id] = rule if old is None else dataclasses.replace(
-            rule,
-            failed=old.failed + rule.failed,
-            checked=old.checked + rule.checked,
-            detail=rule.detail if rule.failed or not old.failed else old.detail,
-            sample=(old.sample + rule.sample)[:10],
+        known[rule.id] = (
+            rule
+            if old is None
+            else dataclasses.replace(
+                rule,
+                failed=old.failed + rule.failed,
+                checked=old.checked + rule.checked,
+                detail=rule.detail if rule.failed or not old.failed else old.detail,
+                sample=(old.sample + rule.sample)[:10],
+            )
         )
     return tuple(known.values())
 
@@ -130,12 +123,16 @@ def _merge_transforms(
     known = {item.label: item for item in before}
     for item in now:
         old = known.get(item.label)
-        known[item.label] = item if old is None else dataclasses.replace(
-            item,
-            rows_in=old.rows_in + item.rows_in,
-            rows_out=old.rows_out + item.rows_out,
-            seconds=old.seconds + item.seconds,
-            error=item.error or old.error,
+        known[item.label] = (
+            item
+            if old is None
+            else dataclasses.replace(
+                item,
+                rows_in=old.rows_in + item.rows_in,
+                rows_out=old.rows_out + item.rows_out,
+                seconds=old.seconds + item.seconds,
+                error=item.error or old.error,
+            )
         )
     return tuple(known.values())
 

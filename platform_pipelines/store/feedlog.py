@@ -140,8 +140,9 @@ class FeedLog:
 
     def has_files(self, epoch: int) -> bool:
         """Whether the epoch holds batch files (dead letters do not count)."""
-        attempts = (self.epoch_folder(epoch) / name for name in _names(self.epoch_folder(epoch)) if _ATTEMPT.fullmatch(name))
-        return any(not path.name.startswith(("dead", "unread")) for folder in attempts for path in folder.iterdir())
+        folder = self.epoch_folder(epoch)
+        attempts = (folder / name for name in _names(folder) if _ATTEMPT.fullmatch(name))
+        return any(not path.name.startswith(("dead", "unread")) for attempt in attempts for path in attempt.iterdir())
 
     def attempt_folder(self, epoch: int, sequence: int, *, validated: bool = False) -> Path:
         """A folder name no other attempt uses; nothing refers to it until a commit does."""

@@ -104,7 +104,7 @@ class Manifest:
         return sum(file.rows for file in self.files)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Bytes landed."""
         return sum(file.bytes for file in self.files) + (self.rejects.bytes if self.rejects else 0)
 
@@ -124,7 +124,7 @@ class Manifest:
             "files": [asdict(file) for file in self.files],
             "rejects": asdict(self.rejects) if self.rejects else None,
             "rows": self.rows,
-            "bytes": self.bytes,
+            "bytes": self.size,
             "schema": encode_schema(self.schema) if self.schema is not None else None,
         }
         return json.dumps(body, indent=1, sort_keys=True).encode()
@@ -141,13 +141,14 @@ class Manifest:
             if body["format"] != FORMAT:
                 msg = f"Manifest {place} has format {body['format']}; this version reads format {FORMAT}."
                 raise StoreCorrupt(msg)
+            values: dict[str, Any] = {name: _tupled(body[name]) for name in _PLAIN}
+            values |= {name: Cursor.from_json(body[name]) if body[name] else None for name in _CURSORS}
             return cls(
                 feed=Feed(body["pipeline"], body["partition"]),
                 files=tuple(DataFile(**file) for file in body["files"]),
                 rejects=DataFile(**body["rejects"]) if body["rejects"] else None,
                 schema=decode_schema(body["schema"]) if body["schema"] else None,
-                **{name: _tupled(body[name]) for name in _PLAIN},
-                **{name: Cursor.from_json(body[name]) if body[name] else None for name in _CURSORS},
+                **values,
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             msg = (

@@ -156,13 +156,14 @@ class _Part:
     """One open Parquet file that counts and hashes what is written."""
 
     def __init__(self, folder: Path, name: str, schema: pa.Schema) -> None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         self._path = folder / name
         self._name = f"{folder.name}/{name}"
         self._sink = _HashingSink(self._path)
         self._writer: pq.ParquetWriter = pq.ParquetWriter(
-            self._sink, schema, compression="zstd", compression_level=1, write_statistics=True
+            pa.PythonFile(self._sink, mode="w"), schema, compression="zstd", compression_level=1, write_statistics=True
         )
         self._rows = 0
 

@@ -61,7 +61,7 @@ def test_manifest_survives_json_to_the_last_digit(log: FeedLog) -> None:
     assert read == written
     assert read.schema is not None
     assert read.schema.equals(SCHEMA, check_metadata=True)
-    assert (read.rows, read.bytes, read.rejected, read.offset) == (3, 110, 1, Offset(1, 1))
+    assert (read.rows, read.size, read.rejected, read.offset) == (3, 110, 1, Offset(1, 1))
 
 
 def test_of_two_commits_of_one_sequence_one_wins(log: FeedLog) -> None:
@@ -121,7 +121,9 @@ def test_verdicts_are_sealed_once_and_notes_are_kept(log: FeedLog) -> None:
     log.hold(held)
     assert log.held(1) == held
     assert len(list(log.epoch_folder(1).glob("*.held-*.json"))) == 2
-    passed = Verdict(1, 1, "passed", "pt-2", "now", rows_in=2, rows_out=2, schema=SCHEMA, files=(DataFile("a", 2, 1, "x"),))
+    passed = Verdict(
+        1, 1, "passed", "pt-2", "now", rows_in=2, rows_out=2, schema=SCHEMA, files=(DataFile("a", 2, 1, "x"),)
+    )
     log.seal(passed)
     assert log.verdict(1, 1) == passed
     assert log.verdict(1, 2) is None
@@ -130,11 +132,11 @@ def test_verdicts_are_sealed_once_and_notes_are_kept(log: FeedLog) -> None:
     with pytest.raises(OffsetConflict, match="the verdict on batch 1/1"):
         log.seal(passed)
     (log.epoch_folder(1) / "000001.verdict.json").write_text("[]")
-    with pytest.raises(StoreCorrupt, match="Verdict .* is unreadable"):
+    with pytest.raises(StoreCorrupt, match=r"Verdict .* is unreadable"):
         log.verdict(1, 1)
 
 
-def test_changed_or_missing_batch_files_are_refused(log: FeedLog, tmp_path: Path) -> None:
+def test_changed_or_missing_batch_files_are_refused(log: FeedLog) -> None:
     folder = log.attempt_folder(1, 1)
     writer = PartWriter(folder, SCHEMA)
     writer.write(pa.RecordBatch.from_pylist([{"id": 1, "name": "a"}], schema=SCHEMA))
@@ -195,9 +197,11 @@ def test_has_files_counts_batches_not_dead_letters(log: FeedLog) -> None:
 
 def test_a_second_run_on_a_feed_is_told_who_holds_it(log: FeedLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIPELINES_LOCK_WAIT", "0.1")
-    with log.lock("pt-first"), pytest.raises(FeedBusy, match=rf"by run pt-first \(process {os.getpid()}\); waited 0.1 s"):  # noqa: SIM117
-        with log.lock("pt-second"):
-            pass
+    with (
+        log.lock("pt-first"),
+        pytest.raises(FeedBusy, match=rf"by run pt-first \(process {os.getpid()}\); waited 0.1 s"),log.lock("pt-second")
+    ):
+        pass
     with log.lock("pt-third"):
         pass
 
@@ -237,7 +241,7 @@ def test_store_lists_feeds_whatever_their_keys(tmp_path: Path) -> None:
         store.feed(Feed("p", key)).open_epoch("first run", "pt-1", "now")
     store.feed(Feed("p")).open_epoch("first run", "pt-1", "now")
     assert {feed.partition for feed in store.feeds("p")} == {*keys, None}
-    inside = [path for path in (tmp_path / "store" / "p" / "feeds").iterdir()]
+    inside = list((tmp_path / "store" / "p" / "feeds").iterdir())
     assert len(inside) == len(keys) + 1
 
 

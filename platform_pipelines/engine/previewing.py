@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
-from platform_pipelines.connectors.base import Source
 from platform_pipelines.engine.context import Context, utc_now
 from platform_pipelines.engine.extract import expected_stream, preview_window
 from platform_pipelines.engine.judging import row_rules_only
+from platform_pipelines.engine.landing import readable
 from platform_pipelines.engine.reference import references
 from platform_pipelines.engine.sample import sample_rows
-from platform_pipelines.errors import SpecError
 from platform_pipelines.quality.judge import judge
 from platform_pipelines.transforms import chain
 from platform_pipelines.transforms.metadata import carry_metadata
@@ -138,10 +137,7 @@ class _Kept:
 def _first_rows(context: Context, feed: Feed, limit: int) -> tuple[pa.Table | None, list[dict[str, Any]]]:
     import pyarrow as pa
 
-    source = context.source
-    if not isinstance(source, Source):
-        msg = f"Connector `{context.pipeline.source.connector}` cannot be read: it is a destination only."
-        raise SpecError(msg, file=context.pipeline.file, line=context.pipeline.line)
+    source = readable(context)
     log = context.log(feed)
     epochs = log.epochs()
     previous = log.last(epochs[-1]) if epochs else None

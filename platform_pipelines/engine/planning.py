@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines.connectors.base import Destination, Evolvable, Plannable
+from platform_pipelines.connectors.base import Evolvable, Plannable
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.extract import expected_stream, preview_window
-from platform_pipelines.engine.loading import planned_load
-from platform_pipelines.engine.preview import default_feed, preview_rows
+from platform_pipelines.engine.loading import planned_load, target_of
+from platform_pipelines.engine.previewing import default_feed, preview_rows
 from platform_pipelines.engine.report import plain
 
 if TYPE_CHECKING:
@@ -86,9 +86,11 @@ def plan(project: Project, name: str, partition: str | None = None, *, full_refr
 def _load_plans(context: Context, feed: Feed) -> list[LoadPlan]:
     """What each destination would change for the first rows, brought through transforms."""
     schema = preview_rows(context, feed, SAMPLE_ROWS).schema
-    found = []
-    for spec in context.pipeline.destinations:
-        connector = context.connector(spec.connector)
-        if schema is not None and isinstance(connector, Destination) and isinstance(connector, Evolvable):
-            found.append(connector.plan_load(planned_load(context, feed, spec, connector, schema)))
-    return found
+    if schema is None:
+        return []
+    targets = [target_of(context, feed, spec.name) for spec in context.pipeline.destinations]
+    return [
+        target.connector.plan_load(planned_load(target, schema))
+        for target in targets
+        if isinstance(target.connector, Evolvable)
+    ]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.engine.context import Context, stamp
 from platform_pipelines.engine.landing import UNREAD_PREFIX
-from platform_pipelines.engine.run import close, load_all, recorded
+from platform_pipelines.engine.running import close, load_all, recorded
 from platform_pipelines.engine.sample import show
 from platform_pipelines.engine.summary import Outcome
 from platform_pipelines.engine.validation import validate
