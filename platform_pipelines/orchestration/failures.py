@@ -1,0 +1,57 @@
+"""Errors as Dagster shows them: masked, with the next step, retried only where that can help."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from platform_pipelines.errors import GateClosed, PipelinesError, RetriableError
+from platform_pipelines.spec.secrets import mask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from platform_pipelines.orchestration.stages import Outcome
+
+_SHOWN = 20
+
+
+def failure(outcomes: Sequence[Outcome]) -> dg.Failure:
+    """What a step raises for the feeds that failed.
+
+    A retry is allowed only if one of them met a passing fault: another try with
+    the same data and the same rules fails in the same way.
+    """
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    errors = [outcome.error for outcome in failed if outcome.error is not None]
+    lines = [message(error) for error in errors[:_SHOWN]]
+    if len(errors) > _SHOWN:
+        lines.append(f"… and {len(errors) - _SHOWN} more.")
+    metadata: dict[str, dg.MetadataValue] = {
+        "error_type": dg.MetadataValue.text(", ".join(sorted({type(error).__name__ for error in errors}))),
+    }
+    partitions = [outcome.feed.partition for outcome in failed if outcome.feed.partition is not None]
+    if partitions:
+        metadata["failed_partitions"] = dg.MetadataValue.json(partitions)
+    if any(isinstance(error, GateClosed) for error in errors):
+        metadata["gate"] = dg.MetadataValue.text("closed")
+    surprises = [error for error in errors if not isinstance(error, PipelinesError)]
+    if surprises:
+        metadata["traceback"] = dg.MetadataValue.md(f"```\n{mask(_trace(surprises[0]))}\n```")
+    return dg.Failure(
+        description="\n".join(lines),
+        metadata=metadata,
+        allow_retries=any(isinstance(error, RetriableError) for error in errors),
+    )
+
+
+def message(error: BaseException) -> str:
+    """The error's text without secrets; errors that were not foreseen are named by their type."""
+    text = str(error) if isinstance(error, PipelinesError) else f"{type(error).__name__}: {error}"
+    return mask(text)
+
+
+def _trace(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))

@@ -1,0 +1,160 @@
+"""One step: a stage for the partitions of a run, and what Dagster is told about each.
+
+A step for one partition, or for none, succeeds or fails as a whole. In a run for
+a range of partitions each stands for itself: where some fail, the others are
+recorded as materialized and taken on through the pipeline's remaining assets of
+the run, which Dagster skips behind a failed step; then the step fails, and so do
+exactly the partitions that were not materialized (docs/decisions/0011).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from platform_pipelines.engine import Context
+from platform_pipelines.model import Feed
+from platform_pipelines.orchestration.checks import accounting_result, rule_results
+from platform_pipelines.orchestration.failures import failure
+from platform_pipelines.orchestration.materialization import describe
+from platform_pipelines.orchestration.progress import Watch
+from platform_pipelines.orchestration.stages import Landing, Loading, Validation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from platform_pipelines.engine import Project
+    from platform_pipelines.orchestration.stages import Outcome, Stage
+    from platform_pipelines.spec import PipelineSpec
+
+Event = dg.MaterializeResult[None] | dg.AssetCheckResult | dg.AssetMaterialization | dg.AssetCheckEvaluation
+
+
+class Step:
+    """One execution of one stage.
+
+    Args:
+        dagster: the step's context.
+        project: connectors and the landing log.
+        spec: the pipeline.
+        full_refresh: begin a new epoch.
+        allow_destructive: columns at destinations may be dropped or narrowed.
+    """
+
+    def __init__(
+        self,
+        dagster: dg.AssetExecutionContext,
+        project: Project,
+        spec: PipelineSpec,
+        *,
+        full_refresh: bool = False,
+        allow_destructive: bool = False,
+    ) -> None:
+        self._dagster = dagster
+        self._spec = spec
+        self._context = Context(
+            project=project,
+            pipeline=spec,
+            token=f"pt-{dagster.run.run_id}",
+            run_id=dagster.run.run_id,
+            full_refresh=full_refresh,
+            allow_destructive=allow_destructive,
+            progress=Watch(dagster.log, spec.timeout),
+        )
+
+    def run(self, stage: Stage) -> Iterator[Event]:
+        """Run the stage for every partition of the run.
+
+        Raises:
+            dagster.Failure: at least one of them failed.
+        """
+        feeds = self._feeds()
+        outcomes = list(stage.outcomes(self._context, feeds))
+        good = [outcome for outcome in outcomes if outcome.error is None]
+        if len(good) == len(feeds):
+            yield from self._check_results(stage, outcomes)
+            yield self._materialize(stage, good)
+            return
+        if failure(outcomes).allow_retries and self._dagster.retry_number < self._spec.retries.max:
+            raise failure(outcomes)  # the next try reports on all partitions
+        yield from self._check_results(stage, outcomes)
+        failed = [outcome for outcome in outcomes if outcome.error is not None]
+        if self._dagster.has_partition_key_range:
+            yield from self._materializations(stage, good)
+            yield from self._carry_on(stage, [outcome.feed for outcome in good], failed)
+        raise failure(failed)
+
+    def _feeds(self) -> list[Feed]:
+        if self._spec.partitions is None:
+            return [Feed(self._spec.name)]
+        return [Feed(self._spec.name, key) for key in self._dagster.partition_keys]
+
+    def _materialize(self, stage: Stage, outcomes: Sequence[Outcome]) -> dg.MaterializeResult[None]:
+        for outcome in outcomes:
+            if outcome.report is not None:
+                self._dagster.add_asset_metadata(
+                    describe(self._context, stage, outcome.report),
+                    asset_key=stage.key,
+                    partition_key=outcome.feed.partition,
+                )
+        return dg.MaterializeResult(asset_key=stage.key)
+
+    def _materializations(self, stage: Stage, outcomes: Sequence[Outcome]) -> Iterator[dg.AssetMaterialization]:
+        for outcome in outcomes:
+            if outcome.report is not None:
+                yield dg.AssetMaterialization(
+                    asset_key=stage.key,
+                    partition=outcome.feed.partition,
+                    metadata=describe(self._context, stage, outcome.report),
+                )
+
+    def _check_results(self, stage: Stage, outcomes: Sequence[Outcome]) -> Iterator[dg.AssetCheckResult]:
+        if isinstance(stage, Validation):
+            yield from rule_results(self._spec, outcomes)
+        elif isinstance(stage, Loading) and (result := accounting_result(outcomes)) is not None:
+            yield result
+
+    def _carry_on(self, stage: Stage, feeds: Sequence[Feed], failed: list[Outcome]) -> Iterator[Event]:
+        """Do for ``feeds`` what the steps behind this one, now skipped, would have done; add to ``failed``."""
+        for following in self._following(stage):
+            outcomes = list(following.outcomes(self._context, feeds)) if feeds else []
+            good = [outcome for outcome in outcomes if outcome.error is None]
+            failed.extend(outcome for outcome in outcomes if outcome.error is not None)
+            for result in self._check_results(following, outcomes):
+                yield _evaluation(following.key, result)
+            yield from self._materializations(following, good)
+            if isinstance(following, Validation):
+                feeds = [outcome.feed for outcome in good]
+
+    def _following(self, stage: Stage) -> list[Stage]:
+        """The stages behind ``stage`` whose steps are in this run, in order."""
+        loads: list[Stage] = [Loading(self._spec.name, each.name) for each in self._spec.destinations]
+        if isinstance(stage, Validation):
+            return [each for each in loads if self._in_run(each)]
+        validation = Validation(self._spec.name)
+        if isinstance(stage, Landing) and self._in_run(validation):
+            return [validation, *(each for each in loads if self._in_run(each))]
+        return []
+
+    def _in_run(self, stage: Stage) -> bool:
+        return stage.key in self._planned
+
+    @cached_property
+    def _planned(self) -> set[dg.AssetKey | None]:
+        """The assets that this run is to materialize, by what it announced."""
+        announced = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+        entries = self._dagster.instance.all_logs(self._dagster.run.run_id, of_type=announced)
+        return {entry.dagster_event.asset_key for entry in entries if entry.dagster_event is not None}
+
+
+def _evaluation(asset: dg.AssetKey, result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=asset,
+        check_name=result.check_name or "",
+        passed=result.passed,
+        metadata=result.metadata,
+        severity=result.severity,
+        description=result.description,
+    )

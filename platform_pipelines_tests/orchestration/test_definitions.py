@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+
+from platform_pipelines.errors import SpecError
+from platform_pipelines_tests.orchestration.conftest import DAILY, ORDERS
+
+if TYPE_CHECKING:
+    from platform_pipelines_tests.orchestration.conftest import Sandbox
+
+LANDING, VALIDATED, WAREHOUSE = (dg.AssetKey(["orders", part]) for part in ("landing", "validated", "warehouse"))
+
+
+def test_a_pipeline_is_a_chain_of_assets(sandbox: Sandbox) -> None:
+    sandbox.write("orders.yaml", ORDERS)
+    graph = sandbox.definitions().resolve_asset_graph()
+    assert graph.get_all_asset_keys() == {LANDING, VALIDATED, WAREHOUSE}
+    assert graph.get(VALIDATED).parent_keys == {LANDING}
+    assert graph.get(WAREHOUSE).parent_keys == {VALIDATED}
+
+
+def test_assets_say_whose_they_are_and_what_they_hold(sandbox: Sandbox) -> None:
+    file = sandbox.write("orders.yaml", ORDERS)
+    specs = {spec.key: spec for spec in sandbox.definitions().resolve_all_asset_specs()}
+    warehouse = specs[WAREHOUSE]
+    assert warehouse.group_name == "sales"
+    assert warehouse.owners == ["team:sales"]
+    assert warehouse.tags["tier"] == "gold"
+    assert warehouse.kinds == {"duckdb"}
+    assert "Orders of the shop." in (warehouse.description or "")
+    assert warehouse.metadata["dagster/table_name"] == "raw.orders"
+    (reference,) = warehouse.metadata["dagster/code_references"].code_references
+    assert reference.file_path == str(file)
+
+
+def test_every_rule_is_a_check_and_every_destination_has_one(sandbox: Sandbox) -> None:
+    sandbox.write("orders.yaml", ORDERS)
+    assert sandbox.definitions().resolve_asset_graph().asset_check_keys == {
+        dg.AssetCheckKey(VALIDATED, "has_amount"),
+        dg.AssetCheckKey(VALIDATED, "small"),
+        dg.AssetCheckKey(WAREHOUSE, "accounting"),
+    }
+
+
+def test_pools_hold_apart_runs_of_a_pipeline_and_loads_of_a_table(sandbox: Sandbox) -> None:
+    sandbox.write("orders.yaml", ORDERS)
+    definitions = sandbox.definitions()
+    pools = {key: definitions.resolve_assets_def(key).op.pool for key in (LANDING, VALIDATED, WAREHOUSE)}
+    assert pools == {
+        LANDING: "pipeline/orders",
+        VALIDATED: "pipeline/orders",
+        WAREHOUSE: "table/warehouse/raw.orders",
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("retries: {max: 5, delay: 30s, backoff: linear}", dg.RetryPolicy(5, 30.0, dg.Backoff.LINEAR)),
+        ("retries: {max: 1, delay: 1m, backoff: constant}", dg.RetryPolicy(1, 60.0)),
+        ("retries: {max: 0}", None),
+        ("", dg.RetryPolicy(3, 10.0, dg.Backoff.EXPONENTIAL)),
+    ],
+)
+def test_retries_become_the_policy_of_every_step(
+    sandbox: Sandbox, written: str, expected: dg.RetryPolicy | None
+) -> None:
+    sandbox.write("orders.yaml", f"{ORDERS}{written}\n")
+    definitions = sandbox.definitions()
+    assert {definitions.resolve_assets_def(key).op.retry_policy for key in (LANDING, WAREHOUSE)} == {expected}
+
+
+def test_a_range_of_partitions_is_one_run(sandbox: Sandbox) -> None:
+    sandbox.write("orders.yaml", ORDERS + DAILY)
+    definitions = sandbox.definitions()
+    policies = {definitions.resolve_assets_def(key).backfill_policy for key in (LANDING, VALIDATED, WAREHOUSE)}
+    assert policies == {dg.BackfillPolicy.single_run()}
+
+
+def test_loading_the_code_location_imports_nothing_heavy(sandbox: Sandbox) -> None:
+    sandbox.write("orders.yaml", ORDERS + DAILY + "schedule: {cron: '0 * * * *'}\n")
+    heavy = ["pandas", "pandera", "duckdb", "pyarrow", "numpy", "google.cloud", "sqlalchemy", "psycopg", "sqlglot"]
+    code = (
+        "import sys\n"
+        "from platform_pipelines.definitions import defs\n"
+        "assert len(defs.resolve_all_asset_keys()) == 3\n"
+        f"print([name for name in {heavy} if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PIPELINES_DEFS": str(sandbox.folder / "defs"), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_errors_in_the_yaml_show_file_and_line(sandbox: Sandbox) -> None:
+    sandbox.write("orders.yaml", ORDERS.replace("mode: merge", "mode: upsrt"))
+    with pytest.raises(SpecError, match=r"orders\.yaml:17: .*upsrt"):
+        sandbox.definitions()
+
+
+def test_an_unknown_executor_is_refused(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPELINES_EXECUTOR", "multi")
+    with pytest.raises(SpecError, match="PIPELINES_EXECUTOR=multi names no executor. Allowed: in_process, multiproc"):
+        sandbox.definitions()
+
+
+@pytest.mark.parametrize("setting", ["no_such_module:executor", "dagster:no_such_executor"])
+def test_an_executor_that_cannot_be_imported_is_refused(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setenv("PIPELINES_EXECUTOR", setting)
+    with pytest.raises(SpecError, match=f"PIPELINES_EXECUTOR={setting} cannot be imported"):
+        sandbox.definitions()
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("", "in_process"),
+        ("in_process", "in_process"),
+        ("multiprocess", "multiprocess_forkserver"),
+        ("dagster:multi_or_in_process_executor", "multi_or_in_process_executor"),
+    ],
+)
+def test_the_executor_is_a_setting(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, setting: str, name: str
+) -> None:
+    sandbox.write("orders.yaml", ORDERS)
+    monkeypatch.setenv("PIPELINES_EXECUTOR", setting)
+    assert sandbox.definitions().resolve_job_def("orders").executor_def.name == name
