@@ -24,9 +24,14 @@ if TYPE_CHECKING:
 
     from platform_pipelines.model import Window
     from platform_pipelines.sql.dialect import Dialect, Family
+    from platform_pipelines.sql.types import ColumnType
 
 _NUMBERS = frozenset({"int", "decimal", "float"})
 _TIMES = frozenset({"date", "timestamp", "timestamptz"})
+_FAMILIES: dict[str, Family] = {
+    **{name: name for name in ("int", "decimal", "float", "uuid", "bool", "date", "timestamp", "timestamptz")},
+    "text": "string",
+}
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _SECOND = 1_000_000_000
 
@@ -68,6 +73,11 @@ def families(schema: pa.Schema) -> dict[str, Family]:
             return "other"
 
     return {field.name: family(field.type) for field in schema}
+
+
+def family_of(column: ColumnType) -> Family:
+    """How values of a database column compare."""
+    return _FAMILIES.get(column.family, "other")
 
 
 def conditions(window: Window, columns: Mapping[str, Family]) -> tuple[Condition, ...]:

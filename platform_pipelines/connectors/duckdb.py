@@ -1,0 +1,137 @@
+"""DuckDB database files, as source and destination.
+
+One file has one writing process: see ``duckdb_session`` for how others wait.
+Files that DuckDB can read (CSV, Parquet, JSON) are the ``files`` connector's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotation
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from platform_pipelines import duck
+from platform_pipelines.connectors.base import Connector
+from platform_pipelines.connectors.duckdb_destination import DEFAULT_SCHEMA, DuckDBLoad, refuse_view
+from platform_pipelines.connectors.duckdb_session import reading, writing
+from platform_pipelines.connectors.duckdb_source import DuckDBQuery
+from platform_pipelines.model import LoadPlan, ReadPlan, Stream, StreamInfo
+from platform_pipelines.sql import evolve, offsets
+from platform_pipelines.sql.queries import OPTIONS
+from platform_pipelines.sql.script import run_load
+from platform_pipelines.sql.tables import OFFSETS, TableName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from platform_pipelines.cursor import Cursor
+    from platform_pipelines.model import Feed, Load, Mode, Offset, Page, Receipt, TimeSlice, ValueSlice, Window
+
+
+class DuckDBConnector(Connector):
+    """A DuckDB database file.
+
+    Attributes:
+        path: the file; a destination creates it and its folder.
+    """
+
+    paths: ClassVar[frozenset[str]] = frozenset({"path"})
+    modes: ClassVar[frozenset[Mode]] = frozenset({"append", "merge", "update", "replace", "delete"})
+    source_options: ClassVar[frozenset[str]] = OPTIONS
+
+    type: Literal["duckdb"] = "duckdb"
+    path: Path
+
+    def check(self) -> None:
+        """Open the file, or see that it could be created.
+
+        Raises:
+            ConnectError: it is no database, is in use for too long, or its folder cannot be written.
+        """
+        with reading(self.path) if self.path.exists() else writing(self.path) as connection:
+            connection.execute("select 1")
+
+    def streams(self) -> list[StreamInfo]:
+        """Tables and views, sorted by name."""
+        with reading(self.path) as connection:
+            found = connection.execute(_STREAMS, [OFFSETS]).fetchall()
+            return [
+                StreamInfo(name, DuckDBQuery(connection, Stream(name)).schema(), tuple(key or ()), rows)
+                for name, key, rows in found
+            ]
+
+    def read(self, stream: Stream, window: Window, resume: Any) -> Iterator[Page]:  # noqa: ANN401, ARG002 - the contract's
+        """Read the rows of a window, of one snapshot; see :meth:`Source.read`."""
+        with reading(self.path) as connection:
+            yield from DuckDBQuery(connection, stream).pages(window)
+
+    def plan_read(self, stream: Stream, window: Window) -> ReadPlan:
+        """The query that a read would run."""
+        with reading(self.path) as connection:
+            query = DuckDBQuery(connection, stream)
+            return ReadPlan(query.sql(window), window.high, query.estimated_rows())
+
+    def partition_cursors(
+        self, stream: Stream, window: Window, slices: dict[str, TimeSlice | ValueSlice]
+    ) -> dict[str, Cursor | None]:
+        """The highest cursor of each partition that has rows."""
+        with reading(self.path) as connection:
+            return DuckDBQuery(connection, stream).partition_cursors(window, slices)
+
+    def offset(self, feed: Feed, table: str) -> Offset | None:
+        """The last batch of ``feed`` that ``table`` holds."""
+        name = TableName.parse(table, DEFAULT_SCHEMA)
+        if not self.path.exists():
+            return None
+        with reading(self.path) as connection:
+            database = DuckDBLoad(connection)
+            if database.columns(name.offsets) is None:
+                return None
+            return offsets.read(database.query(offsets.select(name, feed)))
+
+    def load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:
+        """Write rows and offset in one transaction; see :meth:`Destination.load`."""
+        name = TableName.parse(load.table, DEFAULT_SCHEMA)
+        with writing(self.path) as connection:
+            refuse_view(connection, name)
+            connection.execute("begin")
+            try:
+                receipt = run_load(DuckDBLoad(connection), name, load, batches)
+                connection.execute("commit")
+            except BaseException:
+                with contextlib.suppress(Exception):  # a failed commit has rolled back already
+                    connection.execute("rollback")
+                raise
+            return receipt
+
+    def plan_load(self, load: Load) -> LoadPlan:
+        """The schema changes that :meth:`load` would make."""
+        name = TableName.parse(load.table, DEFAULT_SCHEMA)
+        with contextlib.ExitStack() as stack:
+            opened = reading(self.path) if self.path.exists() else contextlib.closing(duck.connect())
+            database = DuckDBLoad(stack.enter_context(opened))
+            return evolve.statements(name, evolve.changes(database.columns(name), load, database), load, database)
+
+    def forget(self, feed: Feed, table: str) -> None:
+        """Remove the feed's offset."""
+        name = TableName.parse(table, DEFAULT_SCHEMA)
+        if self.offset(feed, table) is None:
+            return
+        with writing(self.path) as connection:
+            connection.execute(offsets.delete(name, feed))
+
+
+_STREAMS = """
+select t.schema_name || '.' || t.table_name as name, c.constraint_column_names, t.estimated_size
+from (
+    select schema_name, table_name, estimated_size from duckdb_tables() where database_name = current_database()
+    union all
+    select schema_name, view_name, null from duckdb_views() where database_name = current_database() and not internal
+) as t
+left join duckdb_constraints() as c
+    on c.schema_name = t.schema_name and c.table_name = t.table_name and c.constraint_type = 'PRIMARY KEY'
+where t.table_name <> ?
+order by 1
+"""

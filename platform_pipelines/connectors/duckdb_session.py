@@ -1,0 +1,117 @@
+"""Connections to a DuckDB file: waiting for other processes, errors classed by what to do next.
+
+A file has one writing process. Connections are opened for one operation and
+closed right after, so that Dagster steps and a person's own shell take turns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from typing import TYPE_CHECKING
+
+from platform_pipelines import duck
+from platform_pipelines.errors import ConnectError, RetriableError
+from platform_pipelines.sql.duckdb_errors import first_line, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import duckdb
+
+#: seconds to wait for another process, or for a reader in this one
+WAIT_SECONDS = 60.0
+
+_BUSY = re.compile(r"Could not set lock on file|different configuration than existing|being used by another process")
+_HOLDER = re.compile(r"held in (?P<program>\S+)(?: by user \S+)? \(PID (?P<pid>\d+)\)")
+_guard = threading.Lock()
+_writers: dict[Path, threading.RLock] = {}
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to read from the file; other processes may read it too.
+
+    Raises:
+        ConnectError: there is no such file, it is no database, or it is in use for too long.
+    """
+    if not path.is_file():
+        msg = f"DuckDB database {path} does not exist. Mend `path` of the connector, or load something into it first."
+        raise ConnectError(msg)
+    with named_errors(path), contextlib.closing(_open(path, read_only=True)) as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to write to the file, which is created if missing; one writer at a time in this process.
+
+    Raises:
+        ConnectError: the file cannot be created, is no database, or is in use for too long.
+    """
+    with _guard:
+        lock = _writers.setdefault(path.resolve(), threading.RLock())
+    with lock, named_errors(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"Folder {path.parent} for the DuckDB database cannot be created: {error.strerror}."
+            raise ConnectError(msg) from error
+        with contextlib.closing(_open(path, read_only=False)) as connection:
+            yield connection
+
+
+def _open(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    import duckdb
+    from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+    def busy(error: BaseException) -> bool:
+        return isinstance(error, duckdb.Error) and bool(_BUSY.search(str(error)))
+
+    def attempt() -> duckdb.DuckDBPyConnection:
+        try:
+            return duck.connect(path, read_only=read_only)
+        except duckdb.ConnectionException:
+            if not read_only:
+                raise
+            return duck.connect(path)  # this process writes to it: share that instance
+
+    try:
+        return Retrying(
+            retry=retry_if_exception(busy),
+            stop=stop_after_delay(WAIT_SECONDS),
+            wait=wait_random_exponential(multiplier=0.02, max=1.0),
+            reraise=True,
+        )(attempt)
+    except duckdb.Error as error:
+        if busy(error):
+            raise ConnectError(_busy_message(path, str(error))) from error
+        msg = f"DuckDB database {path} cannot be opened: {first_line(error)}"
+        raise ConnectError(msg) from error
+
+
+def _busy_message(path: Path, text: str) -> str:
+    holder = _HOLDER.search(text)
+    who = f"process {holder['pid']} ({holder['program']})" if holder else "another connection of this process"
+    return (
+        f"DuckDB database {path} was in use by {who} for {WAIT_SECONDS:.0f} seconds. "
+        "DuckDB lets one process write at a time: close the other one, or run again later."
+    )
+
+
+@contextlib.contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Turn DuckDB's errors into this package's."""
+    import duckdb
+
+    try:
+        with refused(f"DuckDB refuses it ({path})"):
+            yield
+    except duckdb.TransactionException as error:
+        msg = f"Another connection changed the same rows of {path}: {first_line(error)} Nothing was written; run again."
+        raise RetriableError(msg) from error
+    except duckdb.IOException as error:
+        msg = f"DuckDB database {path} cannot be read or written: {first_line(error)}"
+        raise ConnectError(msg) from error

@@ -1,0 +1,139 @@
+"""PostgreSQL, as source and destination.
+
+Values keep their exact form, see ``postgres_columns``; incremental reads never
+pass an open transaction, see ``postgres_window``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, SecretStr
+
+from platform_pipelines import duck
+from platform_pipelines.connectors import postgres_source as source
+from platform_pipelines.connectors.base import Connector
+from platform_pipelines.connectors.postgres_columns import classify
+from platform_pipelines.connectors.postgres_destination import PostgresLoad
+from platform_pipelines.connectors.postgres_partitions import partition_cursors
+from platform_pipelines.connectors.postgres_session import READER, WRITER, session
+from platform_pipelines.model import LoadPlan, ReadPlan, StreamInfo
+from platform_pipelines.sql import evolve, offsets
+from platform_pipelines.sql.duckdb_errors import refused
+from platform_pipelines.sql.queries import OPTIONS
+from platform_pipelines.sql.script import run_load
+from platform_pipelines.sql.tables import TableName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import psycopg
+    import pyarrow as pa
+
+    from platform_pipelines.cursor import Cursor
+    from platform_pipelines.model import Feed, Load, Mode, Offset, Page, Receipt, Stream, TimeSlice, ValueSlice, Window
+
+
+class PostgresConnector(Connector):
+    """A PostgreSQL database.
+
+    Attributes:
+        dsn: libpq connection string or URI.
+        default_schema: schema of tables and streams that name none (``schema`` in YAML).
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    modes: ClassVar[frozenset[Mode]] = frozenset({"append", "merge", "update", "replace", "delete"})
+    source_options: ClassVar[frozenset[str]] = OPTIONS
+
+    type: Literal["postgres"] = "postgres"
+    dsn: SecretStr
+    default_schema: str = Field(default="public", alias="schema")
+
+    def check(self) -> None:
+        """Connect and ask for nothing.
+
+        Raises:
+            ConnectError: the server cannot be reached or refuses the credentials.
+        """
+        with self._session(READER) as connection:
+            connection.execute("select 1")
+
+    def streams(self) -> list[StreamInfo]:
+        """Tables and views that may be read, sorted by name."""
+        with self._session(READER) as connection:
+            found = source.catalog(connection)
+            names = [name for *_, columns, _, _ in found for name in columns]
+            types = [pair for *_, oids, modifiers in found for pair in zip(oids, modifiers, strict=True)]
+            columns = iter(classify(connection, names, types))
+        return [
+            StreamInfo(
+                f"{row[0]}.{row[1]}", source.arrow_schema([next(columns) for _ in row[4]]), tuple(row[3] or ()), row[2]
+            )
+            for row in found
+        ]
+
+    def read(self, stream: Stream, window: Window, resume: Any) -> Iterator[Page]:  # noqa: ANN401, ARG002 - the contract's
+        """Read the rows of a window, of one snapshot; see :meth:`Source.read`."""
+        with self._session(READER) as connection:
+            bounded = source.fixed_window(connection, stream, window, self.default_schema)
+            with connection.transaction():  # keeps the tables from being altered meanwhile
+                query = source.PostgresQuery(connection, stream, self.default_schema)
+                yield from source.pages(self._dsn, query, bounded)
+
+    def plan_read(self, stream: Stream, window: Window) -> ReadPlan:
+        """The query that a read would run now."""
+        with self._session(READER) as connection:
+            bounded = source.fixed_window(connection, stream, window, self.default_schema)
+            query = source.PostgresQuery(connection, stream, self.default_schema)
+            return ReadPlan(query.sql(bounded), bounded.high, query.estimated_rows(bounded))
+
+    def partition_cursors(
+        self, stream: Stream, window: Window, slices: dict[str, TimeSlice | ValueSlice]
+    ) -> dict[str, Cursor | None]:
+        """The highest cursor of each partition that has rows."""
+        with self._session(READER) as connection:
+            query = source.PostgresQuery(connection, stream, self.default_schema)
+            return partition_cursors(connection, query, window, slices)
+
+    def offset(self, feed: Feed, table: str) -> Offset | None:
+        """The last batch of ``feed`` that ``table`` holds."""
+        name = TableName.parse(table, self.default_schema)
+        with self._session(WRITER) as connection:
+            if connection.execute("select to_regclass(%s)", [name.offsets.sql]).fetchone() == (None,):
+                return None
+            return offsets.read(connection.execute(offsets.select(name, feed).encode()).fetchall())
+
+    def load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:
+        """Write rows and offset in one transaction; see :meth:`Destination.load`."""
+        name = TableName.parse(load.table, self.default_schema)
+        with contextlib.ExitStack() as stack:
+            encoder = stack.enter_context(contextlib.closing(duck.connect(extensions=["postgres_scanner"])))
+            connection = stack.enter_context(self._session(WRITER))
+            stack.enter_context(refused(f"Rows do not fit into {load.table}"))
+            stack.enter_context(connection.transaction())
+            return run_load(PostgresLoad(connection, load, encoder), name, load, batches)
+
+    def plan_load(self, load: Load) -> LoadPlan:
+        """The schema changes that :meth:`load` would make."""
+        name = TableName.parse(load.table, self.default_schema)
+        with self._session(WRITER) as connection:
+            database = PostgresLoad(connection, load)
+            return evolve.statements(name, evolve.changes(database.columns(name), load, database), load, database)
+
+    def forget(self, feed: Feed, table: str) -> None:
+        """Remove the feed's offset."""
+        if self.offset(feed, table) is None:
+            return
+        name = TableName.parse(table, self.default_schema)
+        with self._session(WRITER) as connection:
+            connection.execute(offsets.delete(name, feed).encode())
+
+    @property
+    def _dsn(self) -> str:
+        return self.dsn.get_secret_value()
+
+    def _session(self, application: str) -> contextlib.AbstractContextManager[psycopg.Connection]:
+        return session(self._dsn, application)

@@ -1,0 +1,166 @@
+"""Loads into PostgreSQL: each step of the load script in PostgreSQL's words.
+
+Everything happens in one transaction. The order of steps is left to
+``sql.script``, the bytes of the rows to ``postgres_copy``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.connectors.postgres_copy import copy_rows, original_error
+from platform_pipelines.connectors.postgres_wire import wire
+from platform_pipelines.duck import literal, quote
+from platform_pipelines.sql import offsets, postgres_types
+from platform_pipelines.sql.arrivals import Arrivals
+from platform_pipelines.sql.arrow_types import from_arrow, plain_type
+from platform_pipelines.sql.dialect import POSTGRES
+from platform_pipelines.sql.script import STAGE
+from platform_pipelines.sql.tables import FEED, check_lengths
+
+if TYPE_CHECKING:
+    import duckdb
+    import psycopg
+    import pyarrow as pa
+
+    from platform_pipelines.connectors.postgres_wire import Wire
+    from platform_pipelines.model import Load, LoadPlan
+    from platform_pipelines.sql.evolve import Changes, Column
+    from platform_pipelines.sql.tables import TableName
+    from platform_pipelines.sql.types import ColumnType
+
+#: bytes of a name at most
+NAME_BYTES = 63
+#: below this the planner guesses well enough
+_ANALYZE_ROWS = 1_000
+
+_COLUMNS = """
+select a.attname, pg_catalog.format_type(
+    case when t.typtype = 'd' then t.typbasetype else a.atttypid end,
+    case when t.typtype = 'd' then t.typtypmod else a.atttypmod end)
+from pg_catalog.pg_attribute a
+join pg_catalog.pg_class c on c.oid = a.attrelid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+join pg_catalog.pg_type t on t.oid = a.atttypid
+where n.nspname = %s and c.relname = %s and a.attnum > 0 and not a.attisdropped
+order by a.attnum
+"""
+
+
+class PostgresLoad:
+    """One load's transaction; see :class:`platform_pipelines.sql.script.Database`.
+
+    Args:
+        transaction: psycopg connection inside a transaction.
+        encoder: DuckDB connection that encodes the rows; None where no rows will come.
+        load: what is loaded.
+    """
+
+    byte_order = POSTGRES.byte_order
+
+    def __init__(
+        self, transaction: psycopg.Connection, load: Load, encoder: duckdb.DuckDBPyConnection | None = None
+    ) -> None:
+        self._transaction = transaction
+        self._encoder = encoder
+        self._known: dict[str, bool] = {}
+        self._arrived = {f.name: from_arrow(plain_type(f.type, nanoseconds=False)) for f in load.schema}
+        self._bytes = 0
+
+    def execute(self, sql: str) -> int:
+        """Run a statement; rows it wrote."""
+        return self._transaction.execute(sql.encode()).rowcount
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run a query; its rows."""
+        return self._transaction.execute(sql.encode()).fetchall()
+
+    def incoming(self, field: pa.Field[Any]) -> ColumnType:
+        """The type that a new column for ``field`` gets."""
+        return postgres_types.incoming(field, self._knows)
+
+    def render(self, column: ColumnType) -> str:
+        """The type in PostgreSQL's SQL."""
+        return postgres_types.render(column)
+
+    def _knows(self, name: str) -> bool:
+        if name not in self._known:
+            self._known[name] = self.query(f"select to_regtype({literal(name)}) is not null")[0][0]
+        return self._known[name]
+
+    def prepare(self, table: TableName) -> None:
+        """Take the table's lock, and make its schema and table of offsets where they are missing."""
+        if self.columns(table.offsets) is None:
+            self._lock(table.schema)  # two first loads must not both create
+            if not self.query(f"select to_regnamespace({literal(quote(table.schema))}) is not null")[0][0]:
+                self.execute(f"create schema {quote(table.schema)}")
+            if self.columns(table.offsets) is None:
+                self.execute(offsets.create(table))
+        self._lock(table.text)
+
+    def _lock(self, name: str) -> None:
+        self.query(f"select pg_advisory_xact_lock(hashtextextended({literal('platform_pipelines ' + name)}, 0))::text")
+
+    def columns(self, table: TableName) -> dict[str, ColumnType] | None:
+        """The table's columns; None if there is no such table."""
+        rows = self._transaction.execute(_COLUMNS, [table.schema, table.name]).fetchall()
+        return {name: postgres_types.parse(text) for name, text in rows} or None
+
+    def evolve(self, table: TableName, plan: LoadPlan, found: Changes) -> None:
+        """Make the changes, inside the transaction."""
+        check_lengths((table.schema, table.name, *(c.name for c in found.columns)), NAME_BYTES, "PostgreSQL")
+        for statement in plan.ddl + plan.destructive:
+            self.execute(statement)
+
+    def direct(self, table: TableName, load: Load, found: Changes, batches: pa.RecordBatchReader) -> int | None:
+        """Copy straight into the table, unless a column must be cast there."""
+        wires = self._wires(found)
+        if not all(w.direct for w in wires.values()):
+            return None
+        selected = {quote(name): w.select for name, w in wires.items()}
+        if found.feed:
+            selected[quote(FEED)] = literal(load.feed.id)
+        return self._copy(table.sql, selected, load, batches)
+
+    def stage(self, load: Load, found: Changes, batches: pa.RecordBatchReader) -> int:
+        """A temporary table that goes with the transaction."""
+        wires = self._wires(found)
+        columns = ", ".join(f"{quote(name)} {w.stage}" for name, w in wires.items())
+        self.execute(f"create temporary table {STAGE} ({columns}) on commit drop")
+        rows = self._copy(STAGE, {quote(name): w.select for name, w in wires.items()}, load, batches)
+        if rows > _ANALYZE_ROWS:
+            self.execute(f"analyze {STAGE}")
+        return rows
+
+    def value(self, column: Column) -> str:
+        """The staged column in the type of the target."""
+        return wire(column, self._arrived[column.name]).value
+
+    def seal(self, table: TableName, load: Load) -> None:
+        """Give a merged table its primary key: merges look rows up by it, and it keeps keys unique."""
+        types = self.columns(table) or {}
+        if load.mode == "merge" and all(types[name].name != "json" for name in load.key):  # json has no index
+            key = ", ".join(quote(name) for name in load.key)
+            self.execute(f"alter table {table.sql} add primary key ({key})")
+
+    def written(self) -> int:
+        """Bytes sent by COPY."""
+        return self._bytes
+
+    def _wires(self, found: Changes) -> dict[str, Wire]:
+        return {c.name: wire(c, self._arrived[c.name]) for c in found.columns}
+
+    def _copy(self, target: str, selected: dict[str, str], load: Load, batches: pa.RecordBatchReader) -> int:
+        if self._encoder is None:
+            return 0
+        arrivals = Arrivals(self._encoder, load, batches, nanoseconds=False)
+        statement = f"copy {target} ({', '.join(selected)}) from stdin (format binary)"
+        query = f"select {', '.join(selected.values())} from {arrivals.sql}"
+        try:
+            rows, self._bytes = copy_rows(self._transaction, statement, self._encoder, query)
+        except BaseException as error:
+            original = original_error(error, arrivals, load.table)
+            if original is error:
+                raise
+            raise original from error
+        return rows

@@ -1,0 +1,94 @@
+"""How far a read of PostgreSQL may go: up to the oldest transaction still open.
+
+A row carries the time at which its transaction began, but shows only when that
+commits. A read that went further than the oldest open transaction would move
+the watermark past rows that are not to be seen yet, and never come back.
+
+The clock is read first, then, a moment later, the open transactions, then the
+rows. A transaction that is in none of the two began after the clock was read;
+the moment lets a transaction that is just beginning announce itself.
+
+Number and text cursors have no clock: ``cursor.lag`` covers late commits there.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from platform_pipelines.connectors.postgres_session import READER
+from platform_pipelines.cursor import Cursor
+from platform_pipelines.errors import RetriableError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from platform_pipelines.model import Window
+    from platform_pipelines.sql.dialect import Family
+
+_log = logging.getLogger(__name__)
+
+_CLOCK = "select now() from pg_catalog.pg_sleep(0.01)"
+
+# vacuum and replication senders never write rows of their own; our readers never write at all
+_OPEN = """
+select min(xact_start), count(*) filter (where query = '<insufficient privilege>')
+from pg_catalog.pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid()
+and coalesce(backend_type, '') not in ('autovacuum worker', 'walsender', 'parallel worker')
+and application_name is distinct from %s
+"""
+_PREPARED = """
+select gid, prepared from pg_catalog.pg_prepared_xacts where database = current_database() order by prepared limit 1
+"""
+
+
+def bounded(connection: psycopg.Connection, window: Window, family: Family | None) -> Window:
+    """The window with its upper end fixed; call before the snapshot of the rows is taken.
+
+    Args:
+        connection: outside of a transaction.
+        window: what is asked for; one that has an upper end keeps it.
+        family: type of the cursor field.
+
+    Raises:
+        RetriableError: a prepared transaction is open and nothing was read before.
+    """
+    if window.high is not None or family not in {"date", "timestamp", "timestamptz"}:
+        return window
+    clock = _instant(connection, _CLOCK)
+    row = connection.execute(_OPEN, [READER]).fetchone()
+    oldest, hidden = row or (None, 0)
+    if hidden:
+        _log.warning(
+            "%d sessions of other roles are hidden from this one, so rows that they commit late may be missed. "
+            "Grant pg_read_all_stats to the role, or set `cursor.lag` to more than the longest transaction.",
+            hidden,
+        )
+    prepared = connection.execute(_PREPARED).fetchone()
+    if prepared:
+        return replace(window, high=_held(window, *prepared))
+    return replace(window, high=_cursor(min(clock, oldest or clock)))
+
+
+def _held(window: Window, gid: str, prepared: dt.datetime) -> Cursor:
+    """A prepared transaction does not tell when it began: only what was read before it can be read again."""
+    if window.low is None:
+        msg = (
+            f"Prepared transaction {gid!r} (prepared {prepared.isoformat()}) is open, and PostgreSQL does not tell "
+            "when it began, so a first read could miss its rows. Commit it or roll it back, then run again."
+        )
+        raise RetriableError(msg)
+    _log.warning("Prepared transaction %r (%s) is open: nothing new is read until it ends.", gid, prepared.isoformat())
+    return window.low
+
+
+def _instant(connection: psycopg.Connection, query: str) -> dt.datetime:
+    row = connection.execute(query.encode()).fetchone()
+    return row[0] if row else dt.datetime.max.replace(tzinfo=dt.UTC)
+
+
+def _cursor(instant: dt.datetime) -> Cursor:
+    return Cursor.parse(instant.astimezone(dt.UTC).isoformat(), "timestamptz")

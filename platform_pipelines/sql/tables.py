@@ -1,0 +1,84 @@
+"""Names of tables as they are written in YAML: ``schema.table`` or ``table``.
+
+Whether a table exists is left to the databases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from platform_pipelines.duck import quote
+from platform_pipelines.errors import InvalidData
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: table beside the targets that holds their offsets
+OFFSETS = "_pipelines_loads"
+#: column of the target that says which feed brought a row
+FEED = "_pipelines_feed"
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table.
+
+    Attributes:
+        schema: its schema.
+        name: its name, as it is: neither folded nor quoted.
+    """
+
+    schema: str
+    name: str
+
+    @property
+    def sql(self) -> str:
+        """The quoted, qualified name."""
+        return f"{quote(self.schema)}.{quote(self.name)}"
+
+    @property
+    def text(self) -> str:
+        """What messages and ``_pipelines_loads`` call it."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def offsets(self) -> TableName:
+        """The table that holds this table's offsets."""
+        return TableName(self.schema, OFFSETS)
+
+    @classmethod
+    def parse(cls, text: str, default_schema: str) -> TableName:
+        """Read ``schema.table`` or ``table``; the first dot parts the two.
+
+        Raises:
+            InvalidData: a part is empty.
+        """
+        schema, dot, name = text.partition(".")
+        if not dot:
+            schema, name = default_schema, text
+        if not schema or not name or "\x00" in text:
+            msg = f"{text!r} is not a table. Write it like `schema.table` or `table`."
+            raise InvalidData(msg)
+        return cls(schema, name)
+
+
+def check_lengths(names: Iterable[str], limit: int, system: str) -> None:
+    """Refuse names that the system would cut off silently.
+
+    Args:
+        names: of schema, table and columns.
+        limit: bytes in UTF-8 at most.
+        system: its name, for the message.
+
+    Raises:
+        InvalidData: a name is too long or empty.
+    """
+    for name in names:
+        size = len(name.encode())
+        if size > limit or not name:
+            msg = (
+                f"The name {name!r} has {size} bytes; {system} allows 1 to {limit}. "
+                "Rename the column in a `map` transform, or choose another table name."
+            )
+            raise InvalidData(msg)
