@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from platform_pipelines.duck import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from platform_pipelines.formats.options import TextOptions
 
@@ -68,6 +68,8 @@ def strict(sql_type: str, options: TextOptions) -> Cast:
         return _float(sql_type)
     if sql_type == "BOOLEAN":
         return _matched(sql_type, "(?i)true|false")
+    if sql_type == "BLOB":
+        return Cast(sql_type, "try(from_base64($x)) is not null", "try(from_base64($x))")
     return _time(sql_type, options, zone_needed=True) or _other(sql_type)
 
 
@@ -109,10 +111,18 @@ def widenings(sql_type: str, options: TextOptions) -> Iterator[Cast]:
         yield strict(further, options)
 
 
-def nested(structure: str, sql_type: str) -> Cast:
-    """The cast of JSON objects or arrays whose structure is known."""
-    value = f"try(from_json_strict($x, {literal(structure)}))"
-    return Cast(sql_type, f"{value} is not null", value, json=True)
+def nested(structure: str, sql_type: str, allowed: Sequence[str] | None = None) -> Cast:
+    """The cast of JSON objects or arrays.
+
+    Args:
+        structure: what DuckDB's ``from_json`` takes.
+        sql_type: the SQL type that comes of it.
+        allowed: the structures of values that fit; None if all do.
+    """
+    check = "true"
+    if allowed is not None:
+        check = f"json_structure($x::json)::varchar in ({', '.join(map(literal, allowed)) or 'null'})"
+    return Cast(sql_type, check, f"from_json($x, {literal(structure)})", json=True)
 
 
 def json_text() -> Cast:

@@ -12,7 +12,7 @@ from platform_pipelines.duck import literal
 from platform_pipelines.errors import SpecError
 from platform_pipelines.formats import casts
 from platform_pipelines.formats.json_pieces import structures
-from platform_pipelines.formats.nested import merged, settled, structure_of
+from platform_pipelines.formats.nested import merged, settled, simplified, structure_of
 from platform_pipelines.formats.settle import Column
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def columns_of(
         if name in declared:
             found.append(Column(name, "declared", (declared[name],)))
         elif name in landed:
-            found.append(Column(name, "landed", _from_landed(connection, landed[name], shapes.get(name), options, widen)))
+            found.append(Column(name, "landed", _from_landed(connection, pieces[0], landed[name], shapes.get(name), options, widen)))
         else:
             found.append(Column(name, "inferred", _inferred(connection, kinds.get(name), shapes.get(name), options)))
     return found
@@ -83,6 +83,7 @@ def _landed(connection: duckdb.DuckDBPyConnection, expected: pa.Schema) -> dict[
 
 def _from_landed(
     connection: duckdb.DuckDBPyConnection,
+    piece: Piece,
     landed: tuple[pa.Field, str],
     shape: Any,  # noqa: ANN401 - any JSON value
     options: TextOptions,
@@ -94,11 +95,30 @@ def _from_landed(
     if (field.metadata or {}).get(b"pipelines_type") == b"json":
         return (casts.json_text(),)
     if t.is_nested(field.type):
-        known = structure_of(field.type)
-        both = merged(known, shape) if widen and shape is not None else known
-        return (_nested(connection, both if both is not None else known),)
+        return (_landed_nested(connection, piece, field, shape, widen),)
     first = casts.strict(sql_type, options)
     return (first, *casts.widenings(sql_type, options)) if widen else (first,)
+
+
+def _landed_nested(
+    connection: duckdb.DuckDBPyConnection,
+    piece: Piece,
+    field: pa.Field,
+    shape: Any,  # noqa: ANN401 - any JSON value
+    widen: bool,  # noqa: FBT001 - one of a list of facts
+) -> Cast:
+    """The landed structure, widened by what the values have more of; where that fails, only values that fit it."""
+    known = structure_of(field.type)
+    both = merged(known, shape) if shape is not None else None
+    if both is not None and (widen or settled(both) == known):
+        return _nested(connection, both)
+    name = piece.json(field.name)
+    rows = connection.execute(
+        f"select distinct json_structure(({name})::json)::varchar from {piece.relation} where {name} is not null"
+    ).fetchall()
+    shapes = {text: simplified(json.loads(text)) for (text,) in rows}
+    fitting = [text for text, found in shapes.items() if found is not None and merged(known, found) == known]
+    return _nested(connection, known, fitting)
 
 
 def _inferred(
@@ -119,12 +139,16 @@ def _inferred(
     return (_nested(connection, shape),) if shape is not None else (casts.json_text(),)
 
 
-def _nested(connection: duckdb.DuckDBPyConnection, shape: Any) -> Cast:  # noqa: ANN401 - any JSON value
+def _nested(
+    connection: duckdb.DuckDBPyConnection,
+    shape: Any,  # noqa: ANN401 - any JSON value
+    allowed: Sequence[str] | None = None,
+) -> Cast:
     structure = json.dumps(settled(shape), ensure_ascii=False)
     described = connection.execute(
-        f"describe select from_json_strict(j, {literal(structure)}) as x from (values ('{{}}'::json)) as v(j)"
+        f"describe select from_json(j, {literal(structure)}) as x from (values ('{{}}'::json)) as v(j)"
     )
-    return casts.nested(structure, str(described.fetchall()[0][1]))
+    return casts.nested(structure, str(described.fetchall()[0][1]), allowed)
 
 
 def with_metadata(schema: pa.Schema, json_columns: frozenset[str]) -> pa.Schema:

@@ -52,7 +52,7 @@ def select(table: pa.Table, window: Window) -> pa.Table:
     with duck.connect() as connection:
         connection.register("stored", _numbered(table.select(names), "_pipelines_n"))
         chosen = connection.execute(f"select _pipelines_n as n from stored where {where} order by n").to_arrow_table()
-    return table.take(chosen.column("_pipelines_n"))
+    return table.take(chosen.column("n"))
 
 
 def merge(current: pa.Table | None, stage: pa.Table, load: Load) -> tuple[pa.Table, Receipt]:

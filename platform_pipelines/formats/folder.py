@@ -1,0 +1,191 @@
+"""A table as a folder of files, committed by one manifest: atomic loads, exactly once.
+
+A load writes its files aside, makes them durable, renames them into the folder,
+then replaces the manifest; only what the manifest lists is live. Which rows
+survive a merge is left to ``folder_merge``, encoding to ``writer``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from platform_pipelines.errors import ConnectError, InvalidData, OffsetConflict
+from platform_pipelines.formats.folder_manifest import (
+    FolderManifest,
+    LiveFile,
+    is_ours,
+    read_manifest,
+    sync_folder,
+    write_manifest,
+)
+from platform_pipelines.formats.folder_merge import merge
+from platform_pipelines.formats.inputs import check_inside, check_relative
+from platform_pipelines.formats.versions import kept_columns, unified
+from platform_pipelines.formats.writer import TMP, Writer, link_files
+from platform_pipelines.model import Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from platform_pipelines.formats.options import TextOptions
+    from platform_pipelines.model import Feed, Load, Offset
+
+_LOCK = "_pipelines_loads.lock"
+
+
+class TableFolder:
+    """A table below a root.
+
+    Args:
+        root: the connection's folder.
+        table: the table's folder, relative to it.
+        file_format: of new files.
+        options: how text files are written.
+
+    Raises:
+        InvalidData: the table lies outside the root.
+    """
+
+    def __init__(self, root: Path, table: str, file_format: str, options: TextOptions) -> None:
+        check_relative(table, "Table")
+        self.path = root / table
+        check_inside(root, self.path, table)
+        self._format = file_format
+        self._options = options
+
+    def offset(self, feed: Feed) -> Offset | None:
+        """The last batch of the feed that the manifest lists."""
+        return read_manifest(self.path).offset(feed)
+
+    def forget(self, feed: Feed) -> None:
+        """Remove the feed's offset."""
+        if self.path.is_dir():
+            with self._locked():
+                write_manifest(self.path, read_manifest(self.path).without(feed))
+
+    def changes(self, load: Load) -> tuple[str, ...]:
+        """The columns that the load would add or widen, in words."""
+        return _changes(read_manifest(self.path).schema(), _kept_schema(load))
+
+    def load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:
+        """Commit rows and offset together.
+
+        Raises:
+            OffsetConflict: the manifest does not say ``load.previous``.
+            InvalidData: a column's old and new types have no common type.
+            ConnectError: the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                return self._load(load, batches)
+        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+            msg = f"The table folder {self.path} cannot be written: {error}. Change its permissions, or mend `root`."
+            raise ConnectError(msg) from error
+
+    def _load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:
+        manifest = read_manifest(self.path)
+        stored = manifest.offset(load.feed)
+        if stored != load.previous:
+            msg = (
+                f"Table {self.path} holds {stored} of feed {load.feed.id!r}, not {load.previous}: another run loaded "
+                "first. Run again."
+            )
+            raise OffsetConflict(msg)
+        self._sweep(manifest)
+        known = manifest.schema()
+        schema = unified(known, _kept_schema(load))
+        writer = Writer(self.path, load, manifest, self._format, self._options)
+        if load.mode in {"append", "replace"} or _is_first(manifest, load):
+            kept = _kept(manifest, load)
+            rows = self._write_all(load, batches, writer)
+            receipt = Receipt(staged=rows, loaded=rows)
+        else:
+            kept, receipt = merge(self.path, manifest, load, batches, writer, self._options)
+        return self._commit(load, manifest, kept, writer, schema, receipt)
+
+    def _write_all(self, load: Load, batches: pa.RecordBatchReader, writer: Writer) -> int:
+        plain = kept_columns(load) == load.schema.names
+        if load.files and plain and self._format == "parquet":
+            return link_files(load, writer)
+        for batch in batches:
+            writer.write(batch.select(kept_columns(load)))
+        writer.finish()
+        return writer.rows
+
+    def _commit(
+        self,
+        load: Load,
+        manifest: FolderManifest,
+        kept: Sequence[LiveFile],
+        writer: Writer,
+        schema: pa.Schema,
+        receipt: Receipt,
+    ) -> Receipt:
+        for file in writer.files:
+            (self.path / f"{TMP}{file.name}").rename(self.path / file.name)
+        sync_folder(self.path)
+        after = manifest.after(load, [*kept, *writer.files], schema, receipt.loaded)
+        write_manifest(self.path, after)
+        self._sweep(after)
+        size = sum(file.bytes for file in writer.files)
+        return Receipt(
+            receipt.staged, receipt.loaded, receipt.superseded, size, _changes(manifest.schema(), _kept_schema(load))
+        )
+
+    def _sweep(self, manifest: FolderManifest) -> None:
+        """Remove files of loads that were not committed or are replaced; never a file with another name."""
+        live = {file.name for file in manifest.files}
+        for path in self.path.iterdir():
+            if path.name not in live and is_ours(path.name):
+                path.unlink()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self.path / _LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _is_first(manifest: FolderManifest, load: Load) -> bool:
+    """Whether a merge meets no rows, so that all of its own are simply written."""
+    deletes = load.delete_field is not None and load.delete_action == "hard"
+    return load.mode == "merge" and not manifest.files and not deletes
+
+
+def _kept(manifest: FolderManifest, load: Load) -> list[LiveFile]:
+    """The files that stay live beside those of an append or a replace."""
+    if not load.fresh:
+        return list(manifest.files)
+    if load.mode == "replace" and load.feed.partition is None:
+        return []
+    return [file for file in manifest.files if file.feed != load.feed.id]
+
+
+def _kept_schema(load: Load) -> pa.Schema:
+    import pyarrow as pa
+
+    names = kept_columns(load)
+    if not names:
+        msg = f"The load of feed {load.feed.id!r} has no columns. Load rows that have some."
+        raise InvalidData(msg)
+    return pa.schema([load.schema.field(name) for name in names])
+
+
+def _changes(known: pa.Schema | None, new: pa.Schema) -> tuple[str, ...]:
+    if known is None:
+        return ()
+    both = unified(known, new)
+    found = []
+    for field in both:
+        place = known.get_field_index(field.name)
+        if place < 0:
+            found.append(f"add column {field.name} {field.type}")
+        elif known.field(place).type != field.type:
+            found.append(f"widen column {field.name} from {known.field(place).type} to {field.type}")
+    return tuple(found)

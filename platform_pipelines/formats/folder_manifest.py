@@ -1,0 +1,157 @@
+"""The commit file of a table folder: which files are live, whose they are, how far each feed is loaded.
+
+Writing the data files is left to ``folder``.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from platform_pipelines.errors import StoreCorrupt
+from platform_pipelines.model import Offset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from platform_pipelines.model import Feed, Load
+
+MANIFEST = "_pipelines_loads.manifest"
+_FORMAT = 1
+_SLUG = re.compile(r"[^A-Za-z0-9]+")
+_OURS = re.compile(
+    r"(\.tmp-)?[A-Za-z0-9-]{0,40}-[0-9a-f]{12}-e\d{6,}-s\d{6,}-\d{4,}(~v\d+)?\.(parquet|csv|jsonl|json)(\.gz|\.zst)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFile:
+    """One data file.
+
+    Attributes:
+        name: in the folder.
+        feed: id of the feed that wrote it.
+        rows: rows in it.
+        bytes: its size.
+    """
+
+    name: str
+    feed: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderManifest:
+    """What a table folder holds.
+
+    Attributes:
+        version: commits so far.
+        files: the live files.
+        offsets: by feed id: epoch, sequence, rows, token, loaded_at (UTC).
+        arrow_schema: the table's Arrow schema, serialized, in base64.
+    """
+
+    version: int = 0
+    files: tuple[LiveFile, ...] = ()
+    offsets: dict[str, dict[str, object]] = field(default_factory=dict)
+    arrow_schema: str | None = None
+
+    def offset(self, feed: Feed) -> Offset | None:
+        """How far a feed is loaded."""
+        kept = self.offsets.get(feed.id)
+        return Offset(int(str(kept["epoch"])), int(str(kept["sequence"]))) if kept else None
+
+    def schema(self) -> pa.Schema | None:
+        """The table's schema; None before the first load."""
+        import pyarrow as pa
+
+        if self.arrow_schema is None:
+            return None
+        return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(self.arrow_schema)))
+
+    def after(self, load: Load, files: list[LiveFile], schema: pa.Schema, rows: int) -> FolderManifest:
+        """The manifest after a load."""
+        entry = {
+            "epoch": load.offset.epoch,
+            "sequence": load.offset.sequence,
+            "rows": rows,
+            "token": load.token,
+            "loaded_at": dt.datetime.now(dt.UTC).isoformat(),
+        }
+        text = base64.b64encode(schema.serialize().to_pybytes()).decode()
+        offsets = {**self.offsets, load.feed.id: entry}
+        return FolderManifest(self.version + 1, tuple(files), offsets, text)
+
+    def without(self, feed: Feed) -> FolderManifest:
+        """The manifest without a feed's offset."""
+        offsets = {key: value for key, value in self.offsets.items() if key != feed.id}
+        return replace(self, version=self.version + 1, offsets=offsets)
+
+
+def read_manifest(folder: Path) -> FolderManifest:
+    """The folder's manifest; an empty one before the first commit.
+
+    Raises:
+        StoreCorrupt: it is not readable, or of a newer format.
+    """
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != _FORMAT:
+            msg = f"{path} is of format {content['format']}; this version knows format {_FORMAT}. Upgrade."
+            raise StoreCorrupt(msg)
+        files = tuple(LiveFile(**entry) for entry in content["files"])
+        return FolderManifest(content["version"], files, content["offsets"], content["arrow_schema"])
+    except FileNotFoundError:
+        return FolderManifest()
+    except (ValueError, KeyError, TypeError) as error:
+        msg = f"{path} is not a readable commit file: {error!r}. Restore it from a backup, or load the table anew."
+        raise StoreCorrupt(msg) from error
+
+
+def write_manifest(folder: Path, manifest: FolderManifest) -> None:
+    """Put a manifest in place of the old one, durably and at once."""
+    text = json.dumps({"format": _FORMAT, **asdict(manifest)}, indent=1, ensure_ascii=False)
+    temporary = folder / f".tmp-{MANIFEST}"
+    with temporary.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    temporary.rename(folder / MANIFEST)
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's names durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def file_stem(load: Load) -> str:
+    """The beginning of the names of a load's files: feed, epoch, sequence."""
+    slug = _SLUG.sub("-", load.feed.id)[:40].strip("-")
+    digest = hashlib.sha256(load.feed.id.encode()).hexdigest()[:12]
+    return f"{slug}-{digest}-e{load.offset.epoch:06d}-s{load.offset.sequence:06d}"
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file has a name that only loads give."""
+    return _OURS.fullmatch(name) is not None
+
+
+def rewritten_name(name: str, version: int) -> str:
+    """The name of a live file's next version."""
+    stem, _, suffix = name.partition(".")
+    return f"{stem.partition('~')[0]}~v{version:06d}.{suffix}"

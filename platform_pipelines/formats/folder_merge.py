@@ -1,0 +1,218 @@
+"""Merge, update and delete in a table folder: only files that hold a key of the load are rewritten.
+
+DuckDB finds which rows meet; Arrow moves them, so that values stay as they are.
+Rules of who wins are those of ``versions``; committing is left to ``folder``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines import duck
+from platform_pipelines.duck import literal, quote
+from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile, rewritten_name
+from platform_pipelines.formats.inputs import InputFile
+from platform_pipelines.formats.text_read import TextRead
+from platform_pipelines.formats.versions import kept_columns, removes, same_key, wins
+from platform_pipelines.formats.workspace import Workspace
+from platform_pipelines.model import Receipt, Stream, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import duckdb
+    import pyarrow as pa
+
+    from platform_pipelines.formats.options import TextOptions
+    from platform_pipelines.formats.writer import Writer
+    from platform_pipelines.model import Load
+
+
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    """One merge at work: where things are."""
+
+    connection: duckdb.DuckDBPyConnection
+    load: Load
+    live: dict[Path, LiveFile]
+    stage: list[Path]
+    columns: tuple[str, ...]
+
+
+def merge(
+    folder: Path,
+    manifest: FolderManifest,
+    load: Load,
+    batches: pa.RecordBatchReader,
+    writer: Writer,
+    options: TextOptions,
+) -> tuple[list[LiveFile], Receipt]:
+    """Write the files that a merge, update or delete makes.
+
+    Returns:
+        The live files that stay as they are, and what was counted.
+    """
+    workspace = Workspace()
+    connection = duck.connect()
+    try:
+        live = {_as_parquet(folder, f, manifest, options, workspace): f for f in manifest.files}
+        stage = list(_stage(load, batches, workspace))
+        columns = tuple(_columns(live))
+        work = _Merge(connection, load, live, stage, columns)
+        _match(work)
+        receipt = _count(work)
+        kept = _rewrite(work, writer)
+        if load.mode != "delete":
+            _write_winners(work, writer)
+        return kept, receipt
+    finally:
+        connection.close()
+        workspace.close()
+
+
+def _as_parquet(
+    folder: Path, file: LiveFile, manifest: FolderManifest, options: TextOptions, workspace: Workspace
+) -> Path:
+    """The file itself, or for text a typed copy of it."""
+    path = folder / file.name
+    if file.name.endswith(".parquet"):
+        return path
+    import pyarrow.parquet as pq
+
+    text_format: Any = "csv" if ".csv" in file.name else "jsonl"
+    stat = path.stat()
+    source = InputFile(file.name, path, None, stat.st_size, stat.st_mtime_ns)
+    read = TextRead([source], text_format, options, Stream(file.name, expected=manifest.schema(), type_changes="fail"))
+    target = workspace.new(".parquet")
+    with pq.ParquetWriter(target, read.schema, compression="lz4") as out:
+        for batch in read.rows(Window()):
+            out.write_batch(batch)
+    read.close()
+    return target
+
+
+def _stage(load: Load, batches: pa.RecordBatchReader, workspace: Workspace) -> Iterator[Path]:
+    """The load's rows as Parquet files: its own, or the batches spooled."""
+    if load.files:
+        yield from load.files
+        return
+    import pyarrow.parquet as pq
+
+    target = workspace.new(".parquet")
+    with pq.ParquetWriter(target, load.schema, compression="lz4") as out:
+        for batch in batches:
+            out.write_batch(batch)
+    yield target
+
+
+def _columns(live: dict[Path, LiveFile]) -> list[str]:
+    import pyarrow.parquet as pq
+
+    return list(dict.fromkeys(name for path in live for name in pq.read_schema(path).names))
+
+
+def _match(work: _Merge) -> None:
+    """Table ``found``: every staged row (file, number) with the live row of its key, if any."""
+    load = work.load
+    stage = _relation(work.stage)
+    if not work.live or not set(load.key) <= set(work.columns):
+        work.connection.execute(
+            f"create temp table found as select filename as sf, file_row_number as sn, null::varchar as f, "
+            f"null::bigint as n, false as wins, coalesce({removes(load)}, false) as removes from {stage} s"
+        )
+        return
+    feeds = ", ".join(f"({literal(str(path))}, {literal(file.feed)})" for path, file in work.live.items())
+    condition = wins(load, load.cursor in work.columns, "o.feed")
+    work.connection.execute(
+        f"create temp table found as select s.filename as sf, s.file_row_number as sn, t.filename as f, "
+        f"t.file_row_number as n, coalesce({condition}, false) as wins, coalesce({removes(load)}, false) as removes "
+        f"from {stage} s left join ({_relation(list(work.live))} t join (values {feeds}) o(path, feed) "
+        f"on o.path = t.filename) on {same_key(load)}"
+    )
+
+
+def _count(work: _Merge) -> Receipt:
+    row = work.connection.execute(
+        "select count(distinct (sf, sn)), count(distinct (sf, sn)) filter (where f is null and not removes), "
+        "count(distinct (sf, sn)) filter (where f is not null and wins) from found"
+    ).fetchone()
+    staged, inserted, changed = row or (0, 0, 0)
+    loaded = changed + (inserted if work.load.mode == "merge" else 0)
+    return Receipt(staged=staged, loaded=loaded, superseded=staged - loaded)
+
+
+def _rewrite(work: _Merge, writer: Writer) -> list[LiveFile]:
+    """Write the live files that lose rows without them. Returns those that stay."""
+    import pyarrow.parquet as pq
+
+    kept = []
+    fresh = work.load.fresh and work.load.mode == "merge"
+    for path, file in work.live.items():
+        if fresh and file.feed == work.load.feed.id:
+            continue
+        lost = work.connection.execute("select n from found where wins and f = ?", [str(path)]).to_arrow_table()
+        if not lost.num_rows:
+            kept.append(file)
+            continue
+        left = _without(pq.ParquetFile(path).read(), lost.column("n"))
+        if left.num_rows:
+            writer.add(left, rewritten_name(file.name, writer.version), file.feed)
+    return kept
+
+
+def _without(table: pa.Table, numbers: pa.ChunkedArray) -> pa.Table:
+    import numpy as np
+    import pyarrow as pa
+
+    keep = np.ones(table.num_rows, dtype=bool)
+    keep[numbers.to_numpy()] = False
+    return table.filter(pa.array(keep))
+
+
+def _write_winners(work: _Merge, writer: Writer) -> None:
+    """Write the staged rows that are inserted or replace others."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    chosen = "f is not null and wins" if work.load.mode == "update" else "wins or f is null"
+    missing = [name for name in work.columns if name not in work.load.schema.names]
+    for path in work.stage:
+        work.connection.execute(
+            "create or replace temp table won as select sn, any_value(f) as f, any_value(n) as n from found "
+            f"where sf = ? and ({chosen}) and not removes group by sn",
+            [str(path)],
+        )
+        start = 0
+        for batch in pq.ParquetFile(path).iter_batches(columns=kept_columns(work.load)):
+            rows = work.connection.execute(
+                "select sn - ? as i, f, n from won where sn >= ? and sn < ? order by sn",
+                [start, start, start + batch.num_rows],
+            ).to_arrow_table()
+            start += batch.num_rows
+            table = pa.Table.from_batches([batch]).take(rows.column("i"))
+            if missing and work.live:
+                table = _with_old(work, table, rows, missing)
+            for part in table.to_batches():
+                writer.write(part)
+    writer.finish()
+
+
+def _with_old(work: _Merge, table: pa.Table, rows: pa.Table, missing: list[str]) -> pa.Table:
+    """The rows with the columns that the load lacks, from the rows they replace."""
+    work.connection.register("replaced", rows)
+    columns = ", ".join(f"t.{quote(name)}" for name in missing)
+    old = work.connection.execute(
+        f"select {columns} from replaced r left join {_relation(list(work.live))} t "
+        "on t.filename = r.f and t.file_row_number = r.n order by r.i"
+    ).to_arrow_table()
+    work.connection.unregister("replaced")
+    for name in missing:
+        table = table.append_column(old.schema.field(name), old.column(name))
+    return table
+
+
+def _relation(paths: list[Path]) -> str:
+    names = ", ".join(literal(str(path)) for path in paths)
+    return f"read_parquet([{names}], union_by_name=true, filename=true, file_row_number=true)"

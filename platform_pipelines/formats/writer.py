@@ -1,0 +1,169 @@
+"""Writes record batches as files of a load, aside and durable, a new file at each full buffer.
+
+Putting them in place is left to ``folder``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+from platform_pipelines import duck
+from platform_pipelines.duck import literal, quote
+from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile, file_stem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from platform_pipelines.formats.options import TextOptions
+    from platform_pipelines.model import Load
+
+#: what the name of a file begins with until it is put in place
+TMP = ".tmp-"
+_ENDINGS = {"gzip": ".gz", "zstd": ".zst"}
+
+
+class Writer:
+    """Writes one load's files.
+
+    Args:
+        folder: the table's folder.
+        load: whose rows these are, and how much to hold.
+        manifest: what is live; a name that is taken gets a version.
+        file_format: parquet, csv, jsonl or json (written as JSON Lines).
+        options: how text files are written.
+    """
+
+    def __init__(
+        self, folder: Path, load: Load, manifest: FolderManifest, file_format: str, options: TextOptions
+    ) -> None:
+        self.files: list[LiveFile] = []
+        self.rows = 0
+        self.format = file_format
+        self._folder = folder
+        self._load = load
+        self._version = manifest.version + 1
+        self._taken = {file.name for file in manifest.files}
+        self._options = options
+        self._held: list[pa.RecordBatch] = []
+        self._bytes = 0
+        self._since = time.monotonic()
+
+    @property
+    def version(self) -> int:
+        """The manifest's version after this load."""
+        return self._version
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Hold a batch; write a file once the buffer is full or old."""
+        self._held.append(batch)
+        self._bytes += batch.nbytes
+        overdue = time.monotonic() - self._since > self._load.flush_seconds
+        if self._bytes >= self._load.buffer_bytes or overdue:
+            self.finish()
+
+    def finish(self) -> None:
+        """Write what is held."""
+        import pyarrow as pa
+
+        rows = sum(batch.num_rows for batch in self._held)
+        if rows:
+            self.add(pa.Table.from_batches(self._held), self.next_name(), self._load.feed.id)
+        self._held, self._bytes, self._since = [], 0, time.monotonic()
+
+    def add(self, table: pa.Table, name: str, feed: str) -> None:
+        """Write a table as one file of a feed."""
+        path = self._folder / f"{TMP}{name}"
+        if self.format == "parquet":
+            import pyarrow.parquet as pq
+
+            pq.write_table(table, path, compression="zstd")
+        else:
+            write_text(table, path, self.format, self._options)
+        self.adopt(path, name, feed, table.num_rows)
+
+    def adopt(self, path: Path, name: str, feed: str, rows: int) -> None:
+        """Count a file that was written aside, and make it durable."""
+        with path.open("rb") as written:
+            os.fsync(written.fileno())
+        self.files.append(LiveFile(name, feed, rows, path.stat().st_size))
+        self.rows += rows
+
+    def next_name(self) -> str:
+        """The name of the load's next file: the same in a repeat of the load."""
+        ending = "jsonl" if self.format == "json" else self.format
+        packed = "" if self.format == "parquet" else _ENDINGS.get(self._options.compression, "")
+        stem = f"{file_stem(self._load)}-{len(self.files):04d}"
+        name = f"{stem}.{ending}{packed}"
+        return f"{stem}~v{self._version:06d}.{ending}{packed}" if name in self._taken else name
+
+
+def link_files(load: Load, writer: Writer) -> int:
+    """Take the load's own Parquet files, without encoding anew. Returns the rows."""
+    import pyarrow.parquet as pq
+
+    for source in load.files:
+        rows = pq.read_metadata(source).num_rows
+        if rows:
+            name = writer.next_name()
+            target = writer._folder / f"{TMP}{name}"  # noqa: SLF001 - the other half of the class
+            _link(source, target)
+            writer.adopt(target, name, load.feed.id, rows)
+    return writer.rows
+
+
+def _link(source: Path, target: Path) -> None:
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
+def write_text(table: pa.Table, path: Path, file_format: str, options: TextOptions) -> None:
+    """Write a table as CSV or JSON Lines: full precision, ISO 8601 in UTC, NULL and the empty string apart."""
+    lines = file_format != "csv"
+    columns = ", ".join(_shown(field, lines=lines) for field in table.schema)
+    packed = options.compression if options.compression in _ENDINGS else "none"
+    if lines:
+        form = f"format json, compression {packed}"
+    else:
+        strings = [quote(f.name) for f in table.schema if _is_text(f.type)]
+        forced = f", force_quote ({', '.join(strings)})" if strings and len(options.null_values) > 1 else ""
+        null = literal(options.null_values[0] if options.null_values else "")
+        form = (
+            f"format csv, header {str(options.header).lower()}, delimiter {literal(options.delimiter)}, "
+            f"quote {literal(options.quote)}, escape {literal(options.quote)}, nullstr {null}, "
+            f"compression {packed}{forced}"
+        )
+    with duck.connect() as connection:
+        connection.register("written", table)
+        connection.execute(f"copy (select {columns} from written) to {literal(str(path))} ({form})")
+
+
+def _is_text(data_type: pa.DataType) -> bool:
+    import pyarrow.types as t
+
+    return t.is_string(data_type) or t.is_large_string(data_type)
+
+
+def _shown(field: pa.Field, *, lines: bool) -> str:
+    import pyarrow.types as t
+
+    name, kind = quote(field.name), field.type
+    if t.is_timestamp(kind):
+        zone = "Z" if kind.tz else ""
+        digits = "%n" if kind.unit == "ns" and not kind.tz else "%f"
+        text = f"strftime({name}, '%Y-%m-%dT%H:%M:%S.{digits}{zone}')"
+        return f"regexp_replace({text}, '\\.?0+{zone}$', '{zone}') as {name}"
+    if t.is_binary(kind) or t.is_large_binary(kind):
+        return f"to_base64({name}) as {name}"
+    if (field.metadata or {}).get(b"pipelines_type") == b"json" and lines:
+        return f"{name}::json as {name}"
+    if t.is_nested(kind) and not lines:
+        return f"to_json({name})::varchar as {name}"
+    return name
