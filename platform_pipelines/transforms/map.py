@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from platform_pipelines.convert import Converter, converter
 from platform_pipelines.duck import literal, quote
 from platform_pipelines.errors import InvalidData, SpecError
 from platform_pipelines.transforms import paths
-from platform_pipelines.transforms.convert import Converter, converter
 from platform_pipelines.transforms.step import CURSOR_COLUMN, Built, Step, mapping
 
 if TYPE_CHECKING:

@@ -32,5 +32,9 @@ def carry_metadata(before: pa.Schema, after: pa.Schema, origins: Mapping[str, st
         if known is None or not known.metadata or (origins is None and known.type != field.type):
             fields.append(field)
         else:
-            fields.append(field.with_metadata({**known.metadata}))
-    return pa.schema(fields, metadata={**after.metadata} if after.metadata else None)
+            fields.append(field.with_metadata(_copy(known.metadata)))
+    return pa.schema(fields, metadata=_copy(after.metadata) if after.metadata else None)
+
+
+def _copy(metadata: Mapping[bytes, bytes]) -> dict[bytes | str, bytes | str]:
+    return dict[bytes | str, bytes | str](metadata.items())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from platform_pipelines.errors import InvalidData, SpecError
-from platform_pipelines.transforms.convert import CONVERTERS, converter
+from platform_pipelines.convert import CONVERTERS, converter
 
 if TYPE_CHECKING:
     from platform_pipelines_tests.unit.transforms.conftest import Bench

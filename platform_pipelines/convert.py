@@ -1,7 +1,8 @@
-r"""Converters of ``map``: from a value of any type to the type that is asked for.
+r"""Converters: SQL from a value of any type to the type that is asked for.
 
 A converter yields NULL where a value that is not NULL cannot be converted
-*exactly*: ``map`` rejects such a row. Nothing is rounded, cut or guessed.
+*exactly*: ``map`` and the schema contract reject such a row. Nothing is rounded,
+cut or guessed.
 NULL semantics: NULL stays NULL; an empty text is a value, not NULL.
 """
 

@@ -1,0 +1,1 @@
+"""Quality: rules over the rows of a batch, the gate, and the schema contract."""

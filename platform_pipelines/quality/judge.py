@@ -1,0 +1,212 @@
+"""Judges a batch by its rules, in one streaming pass over the rows.
+
+Whether the verdict holds the batch is left to ``gate``; where good and bad rows
+go is left to the caller's sinks. Memory is bounded by the chunk (131,072 rows),
+the keys of duplicates and the values of referenced columns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.duck import quote
+from platform_pipelines.errors import InvalidData
+from platform_pipelines.quality import duplicates, wholebatch
+from platform_pipelines.quality.judgement import Judgement, score
+from platform_pipelines.quality.patterntest import Pattern
+from platform_pipelines.quality.predicates import Predicates, Scope, compile_rule
+from platform_pipelines.quality.rowtest import RowTest, unique_reasons
+from platform_pipelines.quality.splitting import split
+from platform_pipelines.quality.tally import Tally
+from platform_pipelines.quality.userschema import UserSchema
+from platform_pipelines.relations import CHUNK_ROWS, columns, require_columns
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    import duckdb
+    import pyarrow as pa
+
+    from platform_pipelines.model import RuleOutcome
+    from platform_pipelines.quality.rowtest import Tester
+    from platform_pipelines.relations import Lookup
+    from platform_pipelines.spec.quality import QualitySpec
+    from platform_pipelines.spec.rules import RuleSpec, Unique
+
+
+def judge(  # noqa: PLR0913 - one call, the rest by name
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    quality: QualitySpec,
+    *,
+    cursor: str | None,
+    lookup: Lookup,
+    now: dt.datetime,
+    sink_good: Callable[[pa.RecordBatch], None],
+    sink_bad: Callable[[pa.RecordBatch], None],
+) -> Judgement:
+    """Judge every row of a relation and hand it on.
+
+    Args:
+        connection: the embedded DuckDB that holds ``relation``; the sinks must
+            not use it, for its result is read while they are called.
+        relation: a view or table.
+        quality: the rules and the user's schema.
+        cursor: the column that orders versions of a row; None if there is none.
+        lookup: reads the tables that foreign keys refer to.
+        now: the time that ``freshness`` compares with, with zone.
+        sink_good: gets the rows that failed no rule of severity error.
+        sink_bad: gets the others, with ``_pipelines_rule`` (string),
+            ``_pipelines_rules`` (list of strings) and ``_pipelines_reason`` (string).
+
+    Raises:
+        InvalidData: a rule names a column that does not exist, or cannot be
+            computed for a value.
+        SpecError: a rule or schema can never work.
+    """
+    types = columns(connection, relation)
+    plan = _Plan(Scope(connection, types, lookup), relation, cursor if cursor in types else None)
+    for order, rule in enumerate(quality.rules):
+        plan.add(order, rule)
+    if quality.schema_path:
+        plan.add_schema(UserSchema.load(quality.schema_path, order=len(quality.rules)))
+    return _Pass(plan, sink_good, sink_bad).run(quality, now)
+
+
+class _Plan:
+    """The testers of all rules over one relation."""
+
+    def __init__(self, scope: Scope, relation: str, cursor: str | None) -> None:
+        self.scope = scope
+        self.relation = relation
+        self.cursor = cursor
+        self.predicates: list[Any] = []
+        self.testers: list[Tester] = []
+        self.duplicates: list[duplicates.Duplicates] = []
+        #: tests known to pass before the pass
+        self.settled: list[RowTest] = []
+        self.schema: UserSchema | None = None
+
+    def add(self, order: int, rule: RuleSpec) -> None:
+        """Make one rule ready."""
+        fields = getattr(rule, "fields", None) or [name for name in [getattr(rule, "field", None)] if name]
+        require_columns(fields, self.scope.columns, f"Rule `{rule.id}` ({rule.type})")
+        if rule.type == "unique":
+            self.add_unique(_unique_test(order, rule), rule.fields)
+        elif predicate := compile_rule(self.scope, order, rule):
+            self.predicates.append(predicate)
+        elif rule.type == "regex":
+            self.testers.append(Pattern(order, rule))
+
+    def add_unique(self, test: RowTest, fields: tuple[str, ...]) -> None:
+        """Make one uniqueness ready; looks for duplicates at once."""
+        found = duplicates.find(self.scope.connection, self.relation, fields, self.cursor, test)
+        if found is None:
+            self.settled.append(test)
+        else:
+            self.duplicates.append(found)
+
+    def add_schema(self, schema: UserSchema) -> None:
+        """Make the user's schema ready; its uniqueness becomes ours, for pandera sees one chunk at a time."""
+        self.schema = schema
+        self.testers.append(schema)
+        for test, fields in schema.uniques:
+            require_columns(fields, self.scope.columns, f"Schema check `{test.id}`")
+            self.add_unique(test, fields)
+
+    def all_testers(self) -> list[Tester]:
+        """Every tester of the pass."""
+        first: list[Tester] = [Predicates(tuple(self.predicates))] if self.predicates else []
+        return [*first, *self.testers, *self.duplicates]
+
+    def sql(self, testers: list[Tester]) -> str:
+        """The one query of the pass: the rows, then what the testers want beside them."""
+        beside = [item for tester in testers for item in tester.extra]
+        rows = f"select {', '.join(['*', *beside])} from {quote(self.relation)} as input"
+        matched = [item for found in self.duplicates for item in found.matched]
+        joins = " ".join(found.joined for found in self.duplicates)
+        return f"select {', '.join(['judged.*', *matched])} from ({rows}) as judged {joins}" if joins else rows
+
+
+class _Pass:
+    """The pass over the rows."""
+
+    def __init__(
+        self, plan: _Plan, good: Callable[[pa.RecordBatch], None], bad: Callable[[pa.RecordBatch], None]
+    ) -> None:
+        self._plan = plan
+        self._good, self._bad = good, bad
+        self._testers = plan.all_testers()
+        tests = [test for tester in self._testers for test in tester.tests]
+        #: testers first take all that DuckDB can test; the first rule a row failed is the first of the YAML
+        self._ranks = sorted(range(len(tests)), key=lambda index: tests[index].order)
+        self._tests = [tests[index] for index in self._ranks]
+        self._tallies = [Tally(test) for test in self._tests]
+        self.rows = self.rejected = self.flagged = 0
+
+    def run(self, quality: QualitySpec, now: dt.datetime) -> Judgement:
+        """Read all rows and return the verdict."""
+        import duckdb
+        import pyarrow as pa
+
+        width = len(self._plan.scope.columns)
+        try:
+            reader = self._plan.scope.connection.execute(self._plan.sql(self._testers)).to_arrow_reader(CHUNK_ROWS)
+            for chunk in reader:
+                self._take(chunk.select(list(range(width))), chunk.select(list(range(width, chunk.num_columns))))
+        except (duckdb.Error, pa.ArrowException) as error:
+            self._blame(error)
+            raise
+        schema = pa.schema([reader.schema.field(i) for i in range(width)])
+        outcomes = self._outcomes(quality, now)
+        good = self.rows - self.rejected
+        return Judgement(self.rows, good, self.rejected, self.flagged, outcomes, score(outcomes), schema)
+
+    def _take(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> None:
+        masks = [mask for tester in self._testers for mask in tester.failing(rows, extra)]
+        failing = [masks[index] for index in self._ranks]
+        for tally, mask in zip(self._tallies, failing, strict=True):
+            tally.add(rows, mask)
+        done = split(rows, self._tests, failing)
+        self.rows += rows.num_rows
+        self.flagged += done.flagged
+        if done.good.num_rows:
+            self._good(done.good)
+        if done.bad is not None:
+            self.rejected += done.bad.num_rows
+            self._bad(done.bad)
+
+    def _outcomes(self, quality: QualitySpec, now: dt.datetime) -> tuple[RuleOutcome, ...]:
+        scope = self._plan.scope
+        tallies = [*self._tallies, *(Tally(test) for test in self._plan.settled)]
+        found = [(tally.test.order, tally.outcome(self.rows)) for tally in tallies]
+        for order, rule in enumerate(quality.rules):
+            if rule.type == "volume":
+                found.append((order, wholebatch.volume(rule, self.rows)))
+            elif rule.type == "freshness":
+                outcome = wholebatch.freshness(rule, scope.connection, self._plan.relation, scope.columns, now)
+                found.append((order, outcome))
+        if self._plan.schema is not None:
+            found += [(self._plan.schema.order, outcome) for outcome in self._plan.schema.whole_batch()]
+        return tuple(outcome for _, outcome in sorted(found, key=lambda pair: pair[0]))
+
+    def _blame(self, error: Exception) -> None:
+        """Raise an error that names the rule which cannot be computed, if it is one."""
+        import duckdb
+
+        for predicate in self._plan.predicates:
+            query = f"select count(*) from {quote(self._plan.relation)} as input where {predicate.sql}"
+            try:
+                self._plan.scope.connection.execute(query).fetchall()
+            except duckdb.Error as cause:
+                msg = (
+                    f"Rule `{predicate.test.id}` ({predicate.test.type}) cannot be computed: {cause} "
+                    "Mend the rule, or convert the column by `map` first."
+                )
+                raise InvalidData(msg) from error
+
+
+def _unique_test(order: int, rule: Unique) -> RowTest:
+    statement = f"{', '.join(rule.fields)} must occur once"
+    return RowTest(order, rule.id, rule.type, rule.severity, statement, unique_reasons(rule.fields))

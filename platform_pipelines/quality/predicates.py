@@ -1,0 +1,231 @@
+"""Row rules as DuckDB expressions: one pass over the rows, one bit for each rule.
+
+The expressions are true where a row *fails* and never NULL. ``required`` fails
+on NULL; an empty text is a value. Every other rule passes NULL. NaN is no NULL:
+it fails every range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from platform_pipelines import sqlguard
+from platform_pipelines.duck import literal, quote
+from platform_pipelines.errors import InvalidData, SpecError
+from platform_pipelines.quality import values
+from platform_pipelines.quality.patterns import to_re2
+from platform_pipelines.quality.rowtest import RowTest, fixed_reasons, null_reasons, value_reasons
+from platform_pipelines.relations import columns as columns_of
+from platform_pipelines.relations import comparable, family, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import duckdb
+    import pyarrow as pa
+
+    from platform_pipelines.quality.words import Mask
+    from platform_pipelines.relations import Lookup
+    from platform_pipelines.spec.rules import Accepted, Condition, ForeignKey, Range, Regex, Required, RuleSpec
+
+#: rules of one mask column; a bit each of an unsigned 64-bit integer
+_BITS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What rules are compiled against: a connection, its columns with types, and a reader of other tables."""
+
+    connection: duckdb.DuckDBPyConnection
+    columns: Mapping[str, str]
+    lookup: Lookup
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A row rule as SQL.
+
+    Attributes:
+        test: the rule.
+        sql: true where a row fails, never NULL.
+    """
+
+    test: RowTest
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Predicates:
+    """Tests the rules that are DuckDB expressions; see :class:`Tester`."""
+
+    items: tuple[Predicate, ...]
+
+    @property
+    def tests(self) -> Sequence[RowTest]:
+        """The tests it runs."""
+        return [item.test for item in self.items]
+
+    @property
+    def extra(self) -> Sequence[str]:
+        """The mask columns."""
+        masks = []
+        for start in range(0, len(self.items), _BITS):
+            part = self.items[start : start + _BITS]
+            bits = " | ".join(
+                f"(case when {item.sql} then {1 << bit} else 0 end)::ubigint" for bit, item in enumerate(part)
+            )
+            masks.append(f"{bits} as {quote(_mask_name(start // _BITS))}")
+        return masks
+
+    def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
+        """For each test the mask of failing rows, or None where none fails."""
+        import numpy as np
+
+        del rows
+        found: list[Mask | None] = []
+        for start in range(0, len(self.items), _BITS):
+            mask = extra.column(_mask_name(start // _BITS)).to_numpy(zero_copy_only=False)
+            seen = int(np.bitwise_or.reduce(mask)) if len(mask) else 0
+            for bit in range(min(_BITS, len(self.items) - start)):
+                hit = np.uint64(1 << bit)
+                found.append((mask & hit) != 0 if seen & (1 << bit) else None)
+        return found
+
+
+def compile_rule(scope: Scope, order: int, rule: RuleSpec) -> Predicate | None:
+    """The rule as SQL; None where DuckDB cannot say it (unique, some patterns, whole-batch rules).
+
+    Raises:
+        InvalidData: the rule cannot judge a column of this type.
+        SpecError: the rule's SQL or bound can never work.
+        ConnectError: the referenced table cannot be reached.
+    """
+    build = _BUILDERS.get(rule.type)
+    return build(scope, order, rule) if build else None
+
+
+def field_type(scope: Scope, rule: RuleSpec, field: str) -> str:
+    """The DuckDB type of a rule's field; allowed to be anything but nested for rules that compare.
+
+    Raises:
+        InvalidData: the values of the column cannot be compared.
+    """
+    kind = scope.columns[field]
+    if family(kind) in {"nested", "other"}:
+        msg = f"Rule `{rule.id}` ({rule.type}) cannot judge `{field}` of type {kind}. Convert it by `map` first."
+        raise InvalidData(msg)
+    return kind
+
+
+def _required(scope: Scope, order: int, rule: Required) -> Predicate:
+    del scope
+    sql = " or ".join(f"{quote(field)} is null" for field in rule.fields)
+    statement = f"{', '.join(rule.fields)} must not be NULL"
+    return Predicate(
+        RowTest(order, rule.id, rule.type, rule.severity, statement, null_reasons(rule.fields)), f"({sql})"
+    )
+
+
+def _regex(scope: Scope, order: int, rule: Regex) -> Predicate | None:
+    import duckdb
+
+    field_type(scope, rule, rule.field)
+    pattern = to_re2(rule.pattern)
+    if pattern is None:
+        return None
+    try:
+        scope.connection.execute(f"select regexp_matches('', {literal(pattern)})")
+    except duckdb.Error:
+        return None
+    name = quote(rule.field)
+    return Predicate(
+        regex_test(order, rule),
+        f"({name} is not null and not regexp_matches(cast({name} as varchar), {literal(pattern)}))",
+    )
+
+
+def regex_test(order: int, rule: Regex) -> RowTest:
+    """The words of a regex rule."""
+    problem = f"does not match {rule.pattern}"
+    statement = f"{rule.field} must match {rule.pattern}"
+    return RowTest(order, rule.id, rule.type, rule.severity, statement, value_reasons(rule.field, problem))
+
+
+def _range(scope: Scope, order: int, rule: Range) -> Predicate:
+    declared = field_type(scope, rule, rule.field)
+    kind, name = family(declared), quote(rule.field)
+    tests = []
+    number = kind == "text" and not isinstance(rule.min if rule.min is not None else rule.max, str)
+    value = f"try_cast(trim({name}, E' \\t\\n\\r\\f\\x0b') as double)" if number else name
+    ends: tuple[tuple[Literal["min", "max"], str], ...] = (("min", "<"), ("max", ">"))
+    for end, sign in ends:
+        if (limit := getattr(rule, end)) is not None:
+            tests.append(
+                f"{value} {sign} {values.sql(values.bound(rule.id, limit, kind, scale_of(declared), end), kind)}"
+            )
+    if kind == "float":
+        tests.append(f"isnan({name})")
+    if number:
+        tests = [f"not regexp_full_match({name}, {literal(values.NUMBER)})", f"{value} is null", *tests]
+    span = values.shown(rule.min, rule.max)
+    statement = f"{rule.field} must be {span}"
+    test = RowTest(order, rule.id, rule.type, rule.severity, statement, value_reasons(rule.field, f"is not {span}"))
+    return Predicate(test, f"coalesce({name} is not null and ({' or '.join(tests)}), false)")
+
+
+def scale_of(duck_type: str) -> int:
+    """Digits after the point of a decimal type; 0 for any other."""
+    return int(duck_type.rstrip(")").rpartition(",")[2]) if duck_type.startswith("DECIMAL") else 0
+
+
+def _accepted(scope: Scope, order: int, rule: Accepted) -> Predicate:
+    declared = field_type(scope, rule, rule.field)
+    kind, name = family(declared), quote(rule.field)
+    allowed = values.accepted(rule.values, kind, scale_of(declared))
+    listed = ", ".join(values.sql(value, kind) for value in allowed)
+    inside = f"{name} in ({listed})" if listed else "false"
+    shown = ", ".join(values.text_of(value) for value in rule.values)
+    reasons = value_reasons(rule.field, f"is not one of {shown[:200]}")
+    test = RowTest(order, rule.id, rule.type, rule.severity, f"{rule.field} must be one of {shown}", reasons)
+    return Predicate(test, f"({name} is not null and not {inside})")
+
+
+def _condition(scope: Scope, order: int, rule: Condition) -> Predicate:
+    try:
+        checked = sqlguard.check_expression(scope.connection, rule.sql)
+    except SpecError as error:
+        msg = f"Rule `{rule.id}` (condition): {error.message}"
+        raise SpecError(msg) from error
+    text = " ".join(rule.sql.split())
+    test = RowTest(
+        order, rule.id, rule.type, rule.severity, f"{text} must hold", fixed_reasons(f"{text}: does not hold")
+    )
+    return Predicate(test, f"coalesce(not ({checked.sql}), false)")
+
+
+def _foreign_key(scope: Scope, order: int, rule: ForeignKey) -> Predicate:
+    kind = field_type(scope, rule, rule.field)
+    target = rule.reference
+    staged = stage(scope.connection, "reference", scope.lookup(target.connector, target.table, (target.field,)))
+    other = columns_of(scope.connection, staged)
+    ours, theirs = comparable(quote(rule.field), kind, quote(target.field), other[target.field])
+    where = f"select {theirs} from {quote(staged)} where {quote(target.field)} is not null"
+    place = f"{target.connector} {target.table}.{target.field}"
+    reasons = value_reasons(rule.field, f"does not exist in {place}")
+    test = RowTest(order, rule.id, rule.type, rule.severity, f"{rule.field} must exist in {place}", reasons)
+    return Predicate(test, f"({quote(rule.field)} is not null and {ours} not in ({where}))")
+
+
+def _mask_name(number: int) -> str:
+    return f"_pipelines_mask_{number}"
+
+
+_BUILDERS: dict[str, Callable[..., Predicate | None]] = {
+    "required": _required,
+    "regex": _regex,
+    "range": _range,
+    "accepted": _accepted,
+    "condition": _condition,
+    "foreign_key": _foreign_key,
+}

@@ -1,0 +1,209 @@
+"""A user's own pandera schema (``quality.schema: module:Name``) as tests of rows.
+
+Each chunk is validated lazily on Arrow-backed pandas with an index of our own;
+failing rows are collected as masks, one for each check, with the ids
+``schema:COLUMN:CHECK`` and, for checks of the whole frame, ``schema:CHECK``.
+The schema judges and never changes data: what it coerces or parses is seen by
+its own checks only. A failure that pandera cannot pin on rows (a missing column,
+a wrong type, a check that yields one verdict) fails the batch. Checks of the
+whole frame see one chunk (131,072 rows) at a time; uniqueness is taken out of the
+schema and judged over the whole batch by ``duplicates``.
+NULL semantics are pandera's: NULL fails a column that is not nullable and passes
+checks unless they say ``ignore_na=False``; for uniqueness NULLs are distinct.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.errors import SpecError
+from platform_pipelines.model import RuleOutcome
+from platform_pipelines.quality.rowtest import RowTest, fixed_reasons, unique_reasons, value_reasons
+from platform_pipelines.userobject import load_object
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from platform_pipelines.quality.words import Mask
+
+_PURPOSE = "`quality.schema`"
+
+
+class UserSchema:
+    """Tests all checks of one schema; see :class:`Tester`."""
+
+    def __init__(self, schema: Any, path: str, order: int) -> None:  # noqa: ANN401 - pandera is not typed
+        self._schema = copy.deepcopy(schema)
+        self._path = path
+        self.order = order
+        self.uniques = self._take_uniques()
+        self._tests: dict[tuple[str | None, str], RowTest] = {}
+        self._batch: dict[tuple[str | None, str], str] = {}
+        self._rest = self._test("schema", "error", f"rows must fit {path}")
+        self._list_checks()
+        self._adapted = False
+        self._schema.index = None
+        self._schema.drop_invalid_rows = False
+
+    @classmethod
+    def load(cls, path: str, order: int) -> UserSchema:
+        """Import a ``DataFrameSchema`` or a ``DataFrameModel``.
+
+        Raises:
+            SpecError: it cannot be imported or is neither.
+        """
+        import pandera.pandas as pandera
+
+        found = load_object(path, _PURPOSE)
+        if isinstance(found, type) and issubclass(found, pandera.DataFrameModel):
+            found = found.to_schema()
+        if not isinstance(found, pandera.DataFrameSchema):
+            msg = f"{_PURPOSE} names {path!r}, which is no pandera DataFrameSchema or DataFrameModel."
+            raise SpecError(msg)
+        return cls(found, path, order)
+
+    @property
+    def tests(self) -> Sequence[RowTest]:
+        """One test for each check, and one for rows that fail otherwise."""
+        return [*self._tests.values(), self._rest]
+
+    @property
+    def extra(self) -> Sequence[str]:
+        """Nothing."""
+        return ()
+
+    def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
+        """The mask of failing rows of each check."""
+        import numpy as np
+
+        del extra
+        cases = self._cases(rows)
+        masks: dict[str, Mask] = {}
+        for column, check, index in cases:
+            test = self._tests.get((column, check)) or self._tests.get((None, check)) or self._rest
+            mask = masks.setdefault(test.id, np.zeros(rows.num_rows, dtype=bool))
+            mask[index] = True
+        return [masks.get(test.id) for test in self.tests]
+
+    def whole_batch(self) -> list[RuleOutcome]:
+        """The failures that could not be pinned on rows, of all chunks seen."""
+        return [
+            RuleOutcome(_id(column, check), "schema_batch", "error", 1, 1, detail)
+            for (column, check), detail in self._batch.items()
+        ]
+
+    def _cases(self, rows: pa.RecordBatch) -> list[tuple[str | None, str, int]]:
+        """``(column, check, row)`` of each failure in one chunk."""
+        import pandera.errors
+
+        frame = _frame(rows)
+        self._adapt(frame)
+        try:
+            self._schema.validate(frame, lazy=True)
+        except pandera.errors.SchemaErrors as error:
+            found = error.failure_cases
+        else:
+            return []
+        cases = []
+        for row in found.itertuples():
+            column = str(row.column) if row.schema_context == "Column" else None
+            if row.index is None or row.index != row.index:
+                detail = f"{row.check} failed for the whole batch: {row.failure_case}"
+                self._batch.setdefault((column or _text(row.column), str(row.check)), detail)
+            else:
+                cases.append((column, str(row.check), int(row.index)))
+        return cases
+
+    def _take_uniques(self) -> list[tuple[RowTest, tuple[str, ...]]]:
+        """Remove uniqueness from the schema and return it as tests of our own."""
+        sets = [(name,) for name, column in self._schema.columns.items() if column.unique]
+        if self._schema.unique:
+            declared = self._schema.unique
+            sets.append((declared,) if isinstance(declared, str) else tuple(declared))
+        for column in self._schema.columns.values():
+            column.unique = False
+        self._schema.unique = None
+        return [(self._unique_test(fields), fields) for fields in sets]
+
+    def _unique_test(self, fields: tuple[str, ...]) -> RowTest:
+        statement = f"{', '.join(fields)} must occur once"
+        return RowTest(
+            self.order, _id(",".join(fields), "unique"), "schema", "error", statement, unique_reasons(fields)
+        )
+
+    def _list_checks(self) -> None:
+        for name, column in self._schema.columns.items():
+            if not column.nullable:
+                self._add(name, "not_nullable", "error")
+            for check in column.checks:
+                self._add(name, _label(check), _severity(check))
+        for check in self._schema.checks:
+            self._add(None, _label(check), _severity(check))
+
+    def _add(self, column: str | None, check: str, severity: Any) -> None:  # noqa: ANN401 - a Severity
+        statement = f"{column}: {check}" if column else check
+        reasons = value_reasons(column, f"fails {check}") if column else fixed_reasons(f"fails {check}")
+        test = RowTest(self.order, _id(column, check), "schema", severity, f"{statement} must hold", reasons)
+        self._tests[column, check] = test
+
+    def _test(self, test_id: str, severity: Any, statement: str) -> RowTest:  # noqa: ANN401 - a Severity
+        return RowTest(self.order, test_id, "schema", severity, statement, fixed_reasons(f"does not fit {self._path}"))
+
+    def _adapt(self, frame: pd.DataFrame) -> None:
+        """Accept Arrow's types where the schema asks for numpy's or pandas' type of the same kind."""
+        if self._adapted:
+            return
+        self._adapted = True
+        for name, column in self._schema.columns.items():
+            if name in frame.columns and not column.coerce and _same_kind(column.dtype, frame[name].dtype):
+                column.dtype = None
+
+
+def _frame(rows: pa.RecordBatch) -> pd.DataFrame:
+    import pandas as pd
+    import pyarrow as pa
+
+    wanted = [name for name in rows.schema.names if not name.startswith("_pipelines_")]
+    return pa.Table.from_batches([rows.select(wanted)]).to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _same_kind(declared: Any, actual: Any) -> bool:  # noqa: ANN401 - pandera's and pandas' dtypes
+    import pandera.dtypes as known
+    import pyarrow.types as t
+
+    if declared is None:
+        return False
+    kind = actual.pyarrow_dtype
+    pairs = (
+        (known.is_int, t.is_integer),
+        (known.is_float, t.is_floating),
+        (known.is_string, lambda given: t.is_string(given) or t.is_large_string(given)),
+        (known.is_bool, t.is_boolean),
+        (known.is_datetime, t.is_timestamp),
+    )
+    return any(asked(declared) and given(kind) for asked, given in pairs)
+
+
+def _label(check: Any) -> str:  # noqa: ANN401 - pandera is not typed
+    """The name under which pandera reports a check's failures."""
+    return str(check.error or check.name)
+
+
+def _severity(check: Any) -> str:  # noqa: ANN401 - pandera is not typed
+    """``raise_warning`` means flag; the check itself must then report like any other."""
+    warns = bool(check.raise_warning)
+    check.raise_warning = False
+    check.n_failure_cases = None
+    return "warning" if warns else "error"
+
+
+def _id(column: str | None, check: str) -> str:
+    return f"schema:{column}:{check}" if column else f"schema:{check}"
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401 - a cell of pandera's report
+    return str(value) if isinstance(value, str) else None
