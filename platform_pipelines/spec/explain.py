@@ -60,6 +60,7 @@ def explain(error: ErrorDetails, model: type[Frozen], tree: Any) -> str:  # noqa
 
 
 def _subject(path: Path, tree: Any) -> str:  # noqa: ANN401 - any YAML value
+    path = _written(path, tree)
     if len(path) > 1 and isinstance(path[-1], int):
         return f"`{path[-2]}[{path[-1]}]` in {where(path[:-2], tree)}"
     return f"`{path[-1]}` in {where(path[:-1], tree)}"
@@ -74,11 +75,9 @@ def where(path: Path, tree: Any) -> str:  # noqa: ANN401 - any YAML value
     """The place in words: ``the pipeline``, ```source.cursor```, ``destination `warehouse```."""
     parts: list[str] = []
     label = ""
+    path = _written(path, tree)
     for index, part in enumerate(path):
-        inside = _child(tree, part)
-        if inside is tree:  # a tag that pydantic added
-            continue
-        tree = inside
+        tree = _child(tree, part)
         if isinstance(part, int):
             holder = str(path[index - 1]) if index else "item"
             label, parts = _item(holder, part, tree), []
@@ -86,6 +85,17 @@ def where(path: Path, tree: Any) -> str:  # noqa: ANN401 - any YAML value
             parts.append(str(part))
     inner = f"`{'.'.join(parts)}`" if parts else ""
     return " of ".join(each for each in (inner if label else "", label) if each) or inner or "the pipeline"
+
+
+def _written(path: Path, tree: Any) -> Path:  # noqa: ANN401 - any YAML value
+    """``path`` without the tags that pydantic puts between."""
+    parts: list[int | str] = []
+    for part in path:
+        inside = _child(tree, part)
+        if inside is not tree:
+            parts.append(part)
+        tree = inside
+    return tuple(parts)
 
 
 def _child(tree: Any, part: int | str) -> Any:  # noqa: ANN401 - any YAML value

@@ -40,7 +40,9 @@ class PipelineSpec(Frozen):
     partitions: Partitions | None = Field(default=None, description="How the stream is cut into partitions.")
     schedule: Schedule | None = Field(default=None, description="When it runs by itself.")
     triggers: Triggers = Field(default_factory=Triggers, description="After which pipelines it runs.")
-    retries: Retries = Field(default_factory=Retries, description="How passing faults are tried again.")
+    retries: Retries = Field(
+        default_factory=Retries, description="How often a run that met a passing fault is tried again."
+    )
     timeout: Seconds | None = Field(default=None, description="Longest time of one run.")
     steps: tuple[Any, ...] = Field(default=(), description="Not available yet: leave it empty.")
 

@@ -144,7 +144,11 @@ def test_a_range_that_makes_no_sense_is_refused(low: str, high: str, message: st
         ("week", "2013-01-07", "'2013-01-07' is not the key of a partition by week. Keys look like 2013-01-06."),
         ("hour", "2013-01-01", "'2013-01-01' is not the key of a partition by hour. Keys look like 2013-01-01-00:00."),
         ("hour", "2013-01-01-00:30", "'2013-01-01-00:30' is not the key of a partition by hour."),
-        ("day", "2012-12-31", "Partition '2012-12-31' does not exist: partitions begin at 2013-01-01 and before 2014-01-01."),
+        (
+            "day",
+            "2012-12-31",
+            "Partition '2012-12-31' does not exist: partitions begin at 2013-01-01 and before 2014-01-01.",
+        ),
         ("day", "2014-01-01", "Partition '2014-01-01' does not exist"),
     ],
 )
@@ -178,6 +182,9 @@ def test_feeds_of_a_pipeline() -> None:
     assert daily.feeds(now) == [Feed("p", "2013-01-01"), Feed("p", "2013-01-02")]
     assert daily.feed("2013-01-02") == Feed("p", "2013-01-02")
     assert whole.time_partitions is None
+    regions = pipeline(partitions={"by": "value", "field": "r", "values": ["eu", "us"]})
+    assert regions.feeds(now) == [regions.feed("eu"), regions.feed("us")]
+    assert regions.time_partitions is None
     assert daily.time_partitions is daily.partitions
 
 

@@ -26,7 +26,11 @@ def _forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_references_resolve_anywhere_in_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USER_NAME", "alice")
     monkeypatch.setenv("USER_PASSWORD", "s3cr3t!")
-    value = {"url": "pg://${env://USER_NAME}:${env://USER_PASSWORD}@host/db", "list": ["${env://USER_NAME}", 3], "n": None}
+    value = {
+        "url": "pg://${env://USER_NAME}:${env://USER_PASSWORD}@host/db",
+        "list": ["${env://USER_NAME}", 3],
+        "n": None,
+    }
     assert resolve(value) == {"url": "pg://alice:s3cr3t!@host/db", "list": ["alice", 3], "n": None}
 
 
