@@ -1,0 +1,180 @@
+"""Any sequence of loads leaves a table as a plain Python model says."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from platform_pipelines import duck
+from platform_pipelines.connectors.duckdb import DuckDBConnector
+from platform_pipelines.connectors.postgres import PostgresConnector
+from platform_pipelines.model import Feed, Load, Mode, Offset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SCHEMA = pa.schema([("id", pa.int64()), ("value", pa.string()), ("version", pa.int64()), ("gone", pa.bool_())])
+_FEEDS = (Feed("p", "one"), Feed("p", "two"))
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One load: rows by key as (value, version, deleted)."""
+
+    feed: Feed
+    fresh: bool
+    files: bool
+    rows: dict[int, tuple[str, int | None, bool]]
+
+    @property
+    def table(self) -> pa.Table:
+        records = [
+            {"id": key, "value": value, "version": version, "gone": True if gone else None}
+            for key, (value, version, gone) in self.rows.items()
+        ]
+        return pa.Table.from_pylist(records, _SCHEMA)
+
+
+_row = st.tuples(st.sampled_from("abc"), st.none() | st.integers(0, 4), st.booleans())
+_step = st.builds(
+    Step,
+    feed=st.sampled_from(_FEEDS),
+    fresh=st.booleans(),
+    files=st.booleans(),
+    rows=st.dictionaries(st.integers(0, 5), _row, max_size=5),
+)
+_steps = st.lists(_step, min_size=1, max_size=6)
+
+
+@dataclass
+class Merged:
+    """What a merge with hard deletes shall leave: key -> (value, version, feed)."""
+
+    rows: dict[int, tuple[str, int | None, str]] = field(default_factory=dict)
+
+    def load(self, step: Step, *, starts_over: bool, fresh: bool) -> int:
+        """Apply a step; how many of its rows were applied."""
+        mine = step.feed.id
+        if starts_over:
+            self.rows = {key: row for key, row in self.rows.items() if row[2] != mine or key in step.rows}
+        applied = 0
+        for key, (value, version, gone) in step.rows.items():
+            there = self.rows.get(key)
+            if there and not (_newer(version, there[1]) or (fresh and there[2] == mine)):
+                continue
+            if gone:
+                applied += key in self.rows
+                self.rows.pop(key, None)
+            else:
+                applied += 1
+                self.rows[key] = (value, version, mine)
+        return applied
+
+
+def _newer(arriving: int | None, there: int | None) -> bool:
+    return there is None or (arriving is not None and arriving >= there)
+
+
+@dataclass
+class Run:
+    """A sequence of loads into one table, offsets kept as the engine keeps them."""
+
+    destination: Any
+    table: str
+    mode: Mode
+    folder: Path
+    offsets: dict[Feed, Offset] = field(default_factory=dict)
+
+    def load(self, step: Step) -> tuple[Any, bool, bool]:
+        previous = self.offsets.get(step.feed)
+        fresh = step.fresh and previous is not None
+        epoch, sequence = (previous.epoch, previous.sequence) if previous else (1, 0)
+        offset = Offset(epoch + 1, 1) if fresh else Offset(epoch, sequence + 1)
+        rows = step.table
+        load = Load(
+            step.feed,
+            self.table,
+            self.mode,
+            rows.schema,
+            offset,
+            rows.num_rows,
+            "pt-property",
+            key=("id",) if self.mode == "merge" else (),
+            cursor="version",
+            previous=previous,
+            fresh=fresh,
+            files=self._files(rows) if step.files else (),
+            delete_field="gone" if self.mode == "merge" else None,
+            delete_action="hard",
+        )
+        receipt = self.destination.load(load, rows.to_reader())
+        self.offsets[step.feed] = offset
+        assert self.destination.offset(step.feed, self.table) == offset
+        return receipt, previous is None or fresh, fresh
+
+    def _files(self, rows: pa.Table) -> tuple[Path, ...]:
+        path = self.folder / f"{next(_numbers)}.parquet"
+        pq.write_table(rows, path)
+        return (path,)
+
+
+def _check_merge(run: Run, steps: list[Step], found: Any) -> None:
+    model = Merged()
+    for step in steps:
+        receipt, starts_over, fresh = run.load(step)
+        applied = model.load(step, starts_over=starts_over, fresh=fresh)
+        assert (receipt.staged, receipt.loaded) == (len(step.rows), applied)
+        assert receipt.superseded == receipt.staged - receipt.loaded
+    assert {key: (value, version, feed) for key, value, version, feed in found(run.table)} == model.rows
+
+
+def _check_append(run: Run, steps: list[Step], found: Any) -> None:
+    model: list[tuple[int, str, int | None, str]] = []
+    for step in steps:
+        receipt, _, fresh = run.load(step)
+        assert (receipt.staged, receipt.loaded) == (len(step.rows), len(step.rows))
+        kept = [row for row in model if not (fresh and row[3] == step.feed.id)]
+        model = kept + [(key, value, version, step.feed.id) for key, (value, version, _) in step.rows.items()]
+    assert sorted(found(run.table), key=repr) == sorted(model, key=repr)
+
+
+_QUERY = "select id, value, version, _pipelines_feed from {}"
+_duckdb = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_postgres = settings(_duckdb, max_examples=12)
+
+
+@pytest.mark.parametrize(
+    ("mode", "check"), [("merge", _check_merge), ("append", _check_append), ("replace", _check_append)]
+)
+@_duckdb
+@given(steps=_steps)
+def test_loads_into_duckdb(mode: Mode, check: Any, steps: list[Step], tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+
+    def found(table: str) -> list[tuple[Any, ...]]:
+        with duck.connect(path) as connection:
+            return connection.execute(_QUERY.format(table)).fetchall()
+
+    check(Run(DuckDBConnector(path=path), f"raw.t{next(_numbers)}", mode, tmp_path), steps, found)
+
+
+@pytest.mark.parametrize(
+    ("mode", "check"), [("merge", _check_merge), ("append", _check_append), ("replace", _check_append)]
+)
+@_postgres
+@given(steps=_steps)
+def test_loads_into_postgres(mode: Mode, check: Any, steps: list[Step], tmp_path: Path, postgres_database: str) -> None:
+    def found(table: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(postgres_database) as connection:
+            return connection.execute(_QUERY.format(table).encode()).fetchall()
+
+    check(Run(PostgresConnector(dsn=postgres_database), f"raw.t{next(_numbers)}", mode, tmp_path), steps, found)
