@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from itertools import pairwise
 from unittest.mock import patch
 
 from hypothesis import given
@@ -54,7 +55,7 @@ def test_every_instant_lies_in_exactly_the_last_partition(by: str, timezone: str
     assert last.start.timestamp() <= now.timestamp() < last.end.timestamp()
     assert len(set(found)) == len(found)
     slices = [partitions.slice(key) for key in found[-30:]]
-    assert all(a.end.timestamp() == b.start.timestamp() for a, b in zip(slices, slices[1:], strict=False))
+    assert all(a.end.timestamp() == b.start.timestamp() for a, b in pairwise(slices))
     assert partitions.recent(now) == found[-2:]
 
 

@@ -1,5 +1,7 @@
 """The canonical form, to the letter, and its defaults."""
 
+# ruff: noqa: E501 - messages stand whole, so that they can be searched for
+
 from __future__ import annotations
 
 from pathlib import Path

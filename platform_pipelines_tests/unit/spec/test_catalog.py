@@ -1,5 +1,7 @@
 """A folder of files: what is read, what is refused across files, who waits for whom."""
 
+# ruff: noqa: E501 - messages stand whole, so that they can be searched for
+
 from __future__ import annotations
 
 import pickle
@@ -8,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from platform_pipelines.errors import SpecError, SpecErrors
-from platform_pipelines.spec import Capabilities, load_catalog, pipeline_from_file
+from platform_pipelines.spec import load_catalog, pipeline_from_file
 from platform_pipelines.spec.loader import load_connectors
-from platform_pipelines.spec.transform import TransformSpec
 
 PIPELINE = """\
 name: {name}
@@ -230,68 +231,3 @@ def test_a_catalog_can_be_sent_to_another_process(defs: Path) -> None:
     copy = pickle.loads(pickle.dumps(catalog))  # noqa: S301 - our own bytes
     assert copy == catalog
     assert copy.pipelines["a"].file == catalog.pipelines["a"].file
-
-
-ABLE = {
-    "memory": Capabilities(True, True, frozenset({"append", "merge"}), frozenset({"type", "rows"}), frozenset({"where"})),
-    "logger": Capabilities(False, True, frozenset({"append"}), frozenset({"type"})),
-    "sql": Capabilities(True, False, frozenset(), frozenset({"type", "url"})),
-}  # fmt: skip
-
-
-def able(type_name: str) -> Capabilities:
-    if type_name not in ABLE:
-        raise SpecError(f"Unknown connector type `{type_name}`. Allowed: {', '.join(ABLE)}.")
-    return ABLE[type_name]
-
-
-@pytest.mark.parametrize(
-    ("source", "destination", "message"),
-    [
-        ("connector: {type: logger}", "connector: {type: memory}", "defs/p.yaml:3: Connector `p.source` (type logger) can only be loaded, not read. Choose another source."),
-        ("connector: {type: memory}", "connector: {type: sql}", "defs/p.yaml:6: Connector `p.destinations.sql` (type sql) can only be read, not loaded. Choose another destination."),
-        ("connector: {type: memory}", "{connector: logger, mode: merge, key: [a]}", "defs/p.yaml:6: Connector `logger` (type logger) cannot load with mode merge. Allowed: append."),
-        ("connector: {type: mem}", "connector: logger", "defs/p.yaml:3: Connector `p.source`: Unknown connector type `mem`. Allowed: memory, logger, sql."),
-        ("connector: {type: memory, row: 1}", "connector: logger", "defs/p.yaml:3: Unknown key `row` of connector `p.source` (type memory). Allowed: rows, type. Did you mean `rows`?"),
-        ("{connector: {type: memory}, options: {were: x}}", "connector: logger", "defs/p.yaml:3: Unknown option `were` of source connector `p.source` (type memory). Allowed: where. Did you mean `where`?"),
-        ("{connector: {type: sql}, options: {where: x}}", "connector: logger", "defs/p.yaml:3: Unknown option `where` of source connector `p.source` (type sql). Allowed: there are none."),
-        ("{connector: loger}", "connector: logger", "defs/p.yaml:3: Unknown connector `loger`. Allowed: logger. Did you mean `logger`? Add it to connectors.yaml, or write an inline mapping {type: …}."),
-    ],
-)  # fmt: skip
-def test_what_connectors_cannot_do(defs: Path, source: str, destination: str, message: str) -> None:
-    (defs / "connectors.yaml").write_text("logger: {type: logger}", encoding="utf-8")
-    source = source if source.startswith("{") else f"{{{source}}}"
-    lines = ["name: p", "source:", f"  {source[1:-1]}", "  ,stream: s", "destinations:", f"  - {destination}", ""]
-    text = (
-        "\n".join(lines)
-        .replace(f"{source[1:-1]}\n  ,stream", f"{{{source[1:-1]},\n  stream")
-        .replace("stream: s", "stream: s}")
-    )
-    (defs / "p.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(SpecErrors) as caught:
-        load_catalog(defs, able)
-    assert str(caught.value) == message
-
-
-def test_saved_connectors_are_checked_with_the_line_of_the_key(defs: Path) -> None:
-    (defs / "connectors.yaml").write_text("a:\n  type: sql\n  urll: x\nb: {type: nope}\n", encoding="utf-8")
-    with pytest.raises(SpecErrors) as caught:
-        load_catalog(defs, able)
-    assert str(caught.value).splitlines() == [
-        "defs/connectors.yaml:3: Unknown key `urll` of connector `a` (type sql). Allowed: type, url. Did you mean `url`?",
-        "defs/connectors.yaml:4: Connector `b`: Unknown connector type `nope`. Allowed: memory, logger, sql.",
-    ]
-
-
-def test_transforms_are_checked_by_whoever_knows_them(defs: Path) -> None:
-    path = write(defs, "p")
-    text = path.read_text(encoding="utf-8") + "transforms:\n  - filter: a\n  - mask: {a: b}\n"
-    path.write_text(text, encoding="utf-8")
-
-    def check(transform: TransformSpec) -> None:
-        if transform.kind == "mask":
-            raise SpecError("Unknown mask 'b' for `a`. Allowed: sha256, redact.")
-
-    with pytest.raises(SpecErrors) as caught:
-        load_catalog(defs, check_transform=check)
-    assert str(caught.value) == "defs/p.yaml:8: Unknown mask 'b' for `a`. Allowed: sha256, redact."

@@ -1,5 +1,7 @@
 """Impossible pipelines are refused before anything runs: the value, where, what is allowed, what next."""
 
+# ruff: noqa: E501 - messages stand whole, so that they can be searched for
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -125,8 +127,7 @@ def test_replace_needs_a_whole_table_or_partition() -> None:
         "name: d", "mode: replace"
     )
     assert refused(text) == [
-        "p.yaml:8: Destination `memory` would replace the whole table by the last increment. Write `mode: merge` with a "
-        "`key`, `source.mode: full_refresh`, or cut the stream into `partitions`."
+        "p.yaml:8: Destination `memory` would replace the whole table by the last increment. Write `mode: merge` with a `key`, `source.mode: full_refresh`, or cut the stream into `partitions`."
     ]
     Path("p.yaml").write_text(text + "partitions: {by: day, field: u, start: 2013-01-01}\n", encoding="utf-8")
     assert load_catalog(Path.cwd()).pipelines["a"].destinations[0].mode == "replace"

@@ -1,13 +1,14 @@
 """Secret references: resolved on demand, named when missing, masked everywhere."""
 
+# ruff: noqa: E501 - messages stand whole, so that they can be searched for
+
 from __future__ import annotations
 
 import json
 import sys
 import threading
 import types
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,12 +16,16 @@ from platform_pipelines.errors import SecretError
 from platform_pipelines.spec import secrets
 from platform_pipelines.spec.secrets import has_reference, mask, register, resolve
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
 
 @pytest.fixture(autouse=True)
 def _forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(secrets, "_forms", set())
     monkeypatch.setattr(secrets, "_pattern", None)
-    yield
+    return
 
 
 def test_references_resolve_anywhere_in_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +96,7 @@ def test_references_that_cannot_resolve(reference: str, message: str) -> None:
 def test_a_binary_file_is_no_secret(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(SecretError, match="the file is not UTF-8 text. Store the secret as text"):
+    with pytest.raises(SecretError, match=r"the file is not UTF-8 text\. Store the secret as text"):
         resolve(f"${{file://{path}}}")
 
 
@@ -122,9 +127,10 @@ def test_secret_manager_reads_the_latest_or_the_named_version(monkeypatch: pytes
 
 
 def test_mask_hides_every_form_of_a_secret() -> None:
-    secret = "pä ss/w@rd\"'\\x"
-    register(secret)
-    text = f"{secret} | p%C3%A4%20ss%2Fw%40rd%22%27%5Cx | {json.dumps(secret)} | {secret!r}"
+    text_with_quotes = "pä ss/w@rd\"'\\x"
+    register(text_with_quotes)
+    shown = [text_with_quotes, "p%C3%A4%20ss%2Fw%40rd%22%27%5Cx", json.dumps(text_with_quotes), repr(text_with_quotes)]
+    text = " | ".join(shown)
     assert "rd" not in mask(text)
     assert mask("p%C3%A4+ss%2Fw%40rd%22%27%5Cx") == "***"
 

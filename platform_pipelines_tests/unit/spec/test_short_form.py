@@ -1,5 +1,7 @@
 """The short form becomes the canonical one."""
 
+# ruff: noqa: E501 - messages stand whole, so that they can be searched for
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -34,7 +36,8 @@ SAVED = Catalog(
 
 def capabilities(type_name: str) -> Capabilities:
     if type_name not in {"hubspot", "logger", "pg", "duckdb", "rest"}:
-        raise SpecError(f"Unknown connector type `{type_name}`. Allowed: hubspot, logger, pg.")
+        msg = f"Unknown connector type `{type_name}`. Allowed: hubspot, logger, pg."
+        raise SpecError(msg)
     keys = {
         "pg": {"type", "host", "password"},
         "logger": {"type"},
