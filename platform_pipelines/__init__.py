@@ -12,17 +12,19 @@ if TYPE_CHECKING:
     from platform_pipelines.api.callbacks import BatchResult, Callbacks
     from platform_pipelines.api.pipeline import Pipeline
     from platform_pipelines.api.result import RecordError, RunResult
+    from platform_pipelines.orchestration.component import PipelineComponent
 
 #: where each public name lives
 _MODULES = {
     "BatchResult": "api.callbacks",
     "Callbacks": "api.callbacks",
     "Pipeline": "api.pipeline",
+    "PipelineComponent": "orchestration.component",
     "RecordError": "api.result",
     "RunResult": "api.result",
 }
 
-__all__ = ["BatchResult", "Callbacks", "Pipeline", "RecordError", "RunResult"]
+__all__ = ["BatchResult", "Callbacks", "Pipeline", "PipelineComponent", "RecordError", "RunResult"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module holds

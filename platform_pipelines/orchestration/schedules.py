@@ -8,6 +8,7 @@ import dagster as dg
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterator
 
     from platform_pipelines.orchestration.jobs import Target
     from platform_pipelines.spec import PipelineSpec
@@ -25,14 +26,15 @@ def pipeline_schedule(target: Target) -> dg.ScheduleDefinition | None:
     if schedule is None:
         return None
 
-    def evaluate(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    def evaluate(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
         tick = context.scheduled_execution_time
         # the run key is the tick's, so that a tick which is evaluated again launches nothing twice
         stamp = tick.isoformat()
         keys = due_partitions(spec, tick)
         if keys is None:
-            return [target.request(stamp)]
-        return [target.request(f"{stamp}/{key}", key) for key in keys]
+            yield target.request(stamp)
+        for key in keys or ():
+            yield target.request(f"{stamp}/{key}", key)
 
     return dg.ScheduleDefinition(
         name=f"{spec.name}_schedule",

@@ -17,7 +17,7 @@ CONNECTORS = """
 shop: {type: duckdb, path: shop.duckdb}
 warehouse: {type: duckdb, path: warehouse.duckdb}
 copy: {type: duckdb, path: copy.duckdb}
-broken: {type: duckdb, path: no/such/folder/broken.duckdb}
+broken: {type: duckdb, path: workspace.yaml/broken.duckdb}
 """
 
 #: 8 rows over four days; one row of the third has no amount

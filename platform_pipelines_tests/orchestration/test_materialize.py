@@ -86,7 +86,7 @@ def test_checks_record_counts_and_failing_rows(sandbox: Sandbox, instance: dg.Da
     assert checks["has_amount"].severity == dg.AssetCheckSeverity.ERROR
     assert checks["has_amount"].metadata["failed"].value == 1
     assert checks["has_amount"].metadata["checked"].value == 8
-    (row,) = checks["has_amount"].metadata["sample"].value
+    (row,) = checks["has_amount"].metadata["sample"].records
     assert row.data["id"] == 5
     assert not checks["small"].passed
     assert checks["small"].severity == dg.AssetCheckSeverity.WARN
