@@ -185,7 +185,7 @@ def test_durations(text: object, expected: float) -> None:
 @pytest.mark.parametrize("text", ["1 hour", "h", "", "-1s", -1, True, None, "1h30m", float("nan"), float("inf")])
 def test_what_is_no_duration(text: object) -> None:
     with pytest.raises(
-        ValueError, match="is not a duration. Write seconds, or a number with a unit: 500ms, 10s, 15m, 1h"
+        ValueError, match=r"is not a duration\. Write seconds, or a number with a unit: 500ms, 10s, 15m, 1h"
     ):
         seconds(text)
 

@@ -13,6 +13,7 @@ from platform_pipelines.spec import Capabilities, load_catalog
 
 if TYPE_CHECKING:
     from pathlib import Path
+
     from platform_pipelines.spec.transform import TransformSpec
 
 PIPELINE = """\

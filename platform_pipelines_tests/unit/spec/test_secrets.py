@@ -17,15 +17,13 @@ from platform_pipelines.spec import secrets
 from platform_pipelines.spec.secrets import has_reference, mask, register, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
-def _forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "_forms", set())
     monkeypatch.setattr(secrets, "_pattern", None)
-    return
 
 
 def test_references_resolve_anywhere_in_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
