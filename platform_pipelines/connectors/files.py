@@ -29,7 +29,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from platform_pipelines.cursor import Cursor
-    from platform_pipelines.model import Feed, Load, Mode, Offset, Receipt, Stream, StreamInfo, TimeSlice, ValueSlice, Window
+    from platform_pipelines.model import (
+        Feed,
+        Load,
+        Mode,
+        Offset,
+        Receipt,
+        Stream,
+        StreamInfo,
+        TimeSlice,
+        ValueSlice,
+        Window,
+    )
 
 _REJECTED_AT_ONCE = 1_000
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from platform_pipelines.connectors.base import Connector
-from platform_pipelines.cursor import Cursor
 from platform_pipelines.errors import InvalidData, OffsetConflict
 from platform_pipelines.formats import memory_merge
 from platform_pipelines.formats.slices import partition_cursors
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from platform_pipelines.cursor import Cursor
     from platform_pipelines.model import Feed, Load, Mode, Offset, Receipt, Stream, TimeSlice, ValueSlice, Window
 
 _PAGE_ROWS = 65_536

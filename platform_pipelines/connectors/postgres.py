@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, SecretStr
 
-from platform_pipelines import duck
 from platform_pipelines.connectors import postgres_source as source
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.connectors.postgres_columns import classify
 from platform_pipelines.connectors.postgres_destination import PostgresLoad
+from platform_pipelines.connectors.postgres_engine import engine
 from platform_pipelines.connectors.postgres_partitions import partition_cursors
 from platform_pipelines.connectors.postgres_session import READER, WRITER, session
 from platform_pipelines.model import LoadPlan, ReadPlan, StreamInfo
@@ -110,7 +110,7 @@ class PostgresConnector(Connector):
         """Write rows and offset in one transaction; see :meth:`Destination.load`."""
         name = TableName.parse(load.table, self.default_schema)
         with contextlib.ExitStack() as stack:
-            encoder = stack.enter_context(contextlib.closing(duck.connect(extensions=["postgres_scanner"])))
+            encoder = stack.enter_context(engine())
             connection = stack.enter_context(self._session(WRITER))
             stack.enter_context(refused(f"Rows do not fit into {load.table}"))
             stack.enter_context(connection.transaction())

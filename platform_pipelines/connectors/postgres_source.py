@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines import duck
 from platform_pipelines.connectors.postgres_columns import NAN_MARK, describe
-from platform_pipelines.connectors.postgres_session import READER, SETTINGS, without_password
+from platform_pipelines.connectors.postgres_engine import attached
+from platform_pipelines.connectors.postgres_session import without_password
 from platform_pipelines.connectors.postgres_window import bounded
+from platform_pipelines.duck import literal
 from platform_pipelines.errors import ConnectError, InvalidData, PipelinesError
 from platform_pipelines.model import Page, Window
 from platform_pipelines.sql.dialect import POSTGRES
@@ -22,7 +23,6 @@ from platform_pipelines.sql.queries import BOOKKEEPING, Relation, named
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import duckdb
     import psycopg
     import pyarrow as pa
 
@@ -93,26 +93,13 @@ def pages(dsn: str, query: PostgresQuery, window: Window) -> Iterator[Page]:
     """
     import pyarrow as pa
 
-    with _named_errors(dsn), contextlib.closing(_attached(dsn)) as connection:
-        reader = connection.execute("select * from postgres_query('pg', ?)", [query.sql(window)]).to_arrow_reader(
-            BATCH_ROWS
-        )
+    with _named_errors(dsn), attached(dsn) as (connection, name):
+        remote = f"select * from postgres_query('{name}', {literal(query.sql(window))})"
+        reader = connection.execute(remote).to_arrow_reader(BATCH_ROWS)
         schema = pa.schema([c.field(f.type) for c, f in zip(query.read, reader.schema, strict=True)])
         for batch in reader:
             _check_overflow(batch)
             yield Page((pa.RecordBatch.from_arrays(batch.columns, schema=schema),))
-
-
-def _attached(dsn: str) -> duckdb.DuckDBPyConnection:
-    """DuckDB with the database attached as ``pg``, inside a read-only transaction under our settings."""
-    from psycopg.conninfo import make_conninfo
-
-    connection = duck.connect(extensions=["postgres_scanner"])
-    connection.execute(f"attach {duck.literal(make_conninfo(dsn, application_name=READER))} as pg (type postgres)")
-    connection.execute("begin")
-    for statement in ("set transaction read only", *SETTINGS):
-        connection.execute("call postgres_execute('pg', ?)", [statement])
-    return connection
 
 
 def _check_cursor(query: PostgresQuery, field: str) -> None:

@@ -125,7 +125,8 @@ def _class_of(spec: ConnectorSpec) -> type[Connector]:
     try:
         return connector_class(spec.type)
     except SpecError as error:
-        raise SpecError(f"Connector `{spec.name}`: {error.message}", file=spec.file, line=spec.line) from error
+        msg = f"Connector `{spec.name}`: {error.message}"
+        raise SpecError(msg, file=spec.file, line=spec.line) from error
 
 
 def _absolute(value: Any, root: Path) -> Any:  # noqa: ANN401 - any YAML value

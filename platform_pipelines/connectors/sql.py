@@ -79,7 +79,9 @@ class SqlConnector(Connector):
         with self._engine() as engine:
             reading = prepare(engine, stream, window)
             compiled = reading.statement.compile(engine, compile_kwargs={"literal_binds": True})
-        note = "" if reading.bounded else f" -- then, row by row: {window_sql(window, families(reading.schema), DUCKDB)}"
+        note = (
+            "" if reading.bounded else f" -- then, row by row: {window_sql(window, families(reading.schema), DUCKDB)}"
+        )
         return ReadPlan(f"{compiled}{note}")
 
     def partition_cursors(

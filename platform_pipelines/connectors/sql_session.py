@@ -35,7 +35,9 @@ def make_engine(url: str) -> Engine:
         msg = "The key `url` is not a SQLAlchemy URL. Write it like dialect+driver://user:password@host/database."
         raise SpecError(msg) from error
     except (NoSuchModuleError, ImportError) as error:
-        msg = f"The driver of {url.split('://')[0]!r} is not installed: {error}. Install its Python package."
+        msg = (
+            f"The driver of {url.split('://', maxsplit=1)[0]!r} is not installed: {error}. Install its Python package."
+        )
         raise SpecError(msg) from error
 
 

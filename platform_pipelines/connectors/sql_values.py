@@ -31,7 +31,7 @@ def schema_of(types: Mapping[str, Any]) -> pa.Schema:
     return pa.schema([_field(name, sql_type) for name, sql_type in types.items()])
 
 
-def _field(name: str, sql_type: Any) -> pa.Field:  # noqa: ANN401 - a SQLAlchemy type
+def _field(name: str, sql_type: Any) -> pa.Field[Any]:  # noqa: ANN401 - a SQLAlchemy type
     import pyarrow as pa
     from sqlalchemy import types as s
 
@@ -91,7 +91,9 @@ class Values:
                 _ = value is None or convert(value)
             except (ValueError, TypeError, ArithmeticError, AttributeError):
                 shown = repr(value)[:_SHOWN]
-                return Rejected(record, f"{self._stream}, column {field.name!r}: {shown} is not a value of {field.type}.")
+                return Rejected(
+                    record, f"{self._stream}, column {field.name!r}: {shown} is not a value of {field.type}."
+                )
         return Rejected(record, f"{self._stream}: the row does not fit its columns.")
 
 

@@ -1,0 +1,65 @@
+"""The DuckDB instance that reads from and encodes for PostgreSQL: one for each process.
+
+Loading the extension costs some tenths of a second, a further connection to the
+instance next to nothing. Each connection has its own transactions and temporary
+relations; attached databases are shared, so each read attaches under a name of
+its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from platform_pipelines import duck
+from platform_pipelines.connectors.postgres_session import READER, SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+_guard = threading.Lock()
+_instances: dict[int, duckdb.DuckDBPyConnection] = {}  # by process: an instance does not survive a fork
+_numbers = itertools.count(1)
+
+
+@contextlib.contextmanager
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of its own to this process's instance."""
+    with _guard:
+        if os.getpid() not in _instances:
+            _instances[os.getpid()] = duck.connect(extensions=["postgres_scanner"])
+        connection = _instances[os.getpid()].cursor()
+    with contextlib.closing(connection):
+        connection.execute("set timezone='UTC'; set enable_progress_bar=false")
+        yield connection
+
+
+@contextlib.contextmanager
+def attached(dsn: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
+    """A connection with a PostgreSQL database attached, inside a read-only transaction under our settings.
+
+    Args:
+        dsn: libpq connection string or URI.
+
+    Yields:
+        The connection, and the name under which the database is attached.
+    """
+    from psycopg.conninfo import make_conninfo
+
+    name = f"pg_{next(_numbers)}"
+    conninfo = duck.literal(make_conninfo(dsn, application_name=READER))
+    with engine() as keeper:
+        keeper.execute(f"attach {conninfo} as {name} (type postgres)")
+        try:
+            with engine() as connection:
+                connection.execute("begin")
+                for statement in ("set transaction read only", *SETTINGS):
+                    connection.execute(f"call postgres_execute('{name}', {duck.literal(statement)})")
+                yield connection, name
+        finally:
+            keeper.execute(f"detach {name}")
