@@ -19,7 +19,7 @@ scalars = (
     st.none()
     | st.booleans()
     | st.integers(-(2**63), 2**63)
-    | st.floats(allow_nan=False)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=20)
 )
 keys = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=10)
