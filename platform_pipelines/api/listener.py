@@ -15,7 +15,7 @@ from platform_pipelines.api.callbacks import BatchResult
 if TYPE_CHECKING:
     from platform_pipelines.api.callbacks import Callbacks
     from platform_pipelines.api.records import RunRecords
-    from platform_pipelines.engine.context import Progress
+    from platform_pipelines.engine import Progress
     from platform_pipelines.model import Feed
     from platform_pipelines.store import Manifest, Verdict
 

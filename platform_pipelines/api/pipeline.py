@@ -15,8 +15,7 @@ from platform_pipelines.api.records import RunRecords
 from platform_pipelines.api.result import RunResult
 from platform_pipelines.connectors.memory import MemoryConnector
 from platform_pipelines.connectors.registry import capabilities, check_config
-from platform_pipelines.engine.project import Project
-from platform_pipelines.engine.run import RunRequest, run
+from platform_pipelines.engine import Project, RunRequest, run
 from platform_pipelines.errors import UsageError
 from platform_pipelines.spec.catalog import Catalog, find_root
 from platform_pipelines.spec.connector import ConnectorSpec
@@ -104,7 +103,7 @@ class Pipeline:
         spec = pipeline_from_config({"source": _NO_SOURCE, **config}, catalog, capabilities)
         return cls._of(spec, catalog, store)
 
-    def run(
+    def run(  # noqa: PLR0913 - named options, each with a default
         self,
         data: list[dict[str, Any]] | pd.DataFrame | pa.Table | None = None,
         callbacks: Callbacks | Mapping[str, Any] | object | None = None,

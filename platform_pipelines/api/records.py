@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from platform_pipelines.api.callbacks import Record
-    from platform_pipelines.engine.project import Project
+    from platform_pipelines.engine import Project
     from platform_pipelines.model import Feed
     from platform_pipelines.spec import PipelineSpec
     from platform_pipelines.store import DataFile, FeedLog, Manifest, Verdict
@@ -89,7 +89,7 @@ class RunRecords:
 
     def dead(self, feed: Feed | None = None, verdict: Verdict | None = None) -> Iterator[dict[str, Any]]:
         """Dead letters of this run: ``{record, rule, reason, …}`` each; of one feed or batch if it is given."""
-        from platform_pipelines.engine.dead_letters import letters
+        from platform_pipelines.engine.deadletters import letters
 
         for each in [feed] if feed is not None else self.feeds():
             log = self.project.store.feed(each)

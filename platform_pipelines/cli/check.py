@@ -29,10 +29,15 @@ def command(names: tuple[str, ...], *, connect: bool, as_json: bool) -> None:
         errors = _errors(names, checked, connect=connect)
     except SpecErrors as found:
         errors = list(found.errors)
+    for error in errors:
+        note(str(error))
     if as_json:
         write_json(_body(checked, errors))
+    elif errors:
+        note(f"{count(len(errors), 'error')}.")
     else:
-        _say(checked, errors)
+        pipelines = count(len(checked["pipelines"]), "pipeline")
+        write(f"All is well: {pipelines}, {count(len(checked['connectors']), 'connector')}.")
     if errors:
         raise click.exceptions.Exit(_code(errors))
 
@@ -64,16 +69,6 @@ def _body(checked: dict[str, list[str]], errors: Sequence[PipelinesError]) -> di
         ],
         "error": "\n".join(str(error) for error in errors) or None,
     }
-
-
-def _say(checked: dict[str, list[str]], errors: Sequence[PipelinesError]) -> None:
-    for error in errors:
-        note(str(error))
-    if errors:
-        note(f"{count(len(errors), 'error')}.")
-        return
-    pipelines, connectors = count(len(checked["pipelines"]), "pipeline"), count(len(checked["connectors"]), "connector")
-    write(f"All is well: {pipelines}, {connectors}.")
 
 
 def _code(errors: Sequence[PipelinesError]) -> int:

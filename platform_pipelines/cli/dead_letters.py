@@ -13,7 +13,7 @@ from platform_pipelines.cli.project import load_project
 from platform_pipelines.errors import UsageError
 
 if TYPE_CHECKING:
-    from platform_pipelines.engine.project import Project
+    from platform_pipelines.engine import Project
 
 #: records a person is shown unless --limit says otherwise
 SHOWN = 20
@@ -38,13 +38,13 @@ def command(name: str, limit: int | None, *, replay: bool, as_json: bool) -> Non
     if limit is not None:
         msg = "`--limit` does not go with `--replay`: a replay takes all open dead letters."
         raise UsageError(msg)
-    from platform_pipelines.engine.dead_letters import replay_dead_letters
+    from platform_pipelines.engine import replay_dead_letters
 
     finish(project, replay_dead_letters(project, name), as_json=as_json)
 
 
 def _list(project: Project, name: str, limit: int | None, *, as_json: bool) -> None:
-    from platform_pipelines.engine.dead_letters import count_dead_letters, dead_letters
+    from platform_pipelines.engine import count_dead_letters, dead_letters
 
     if as_json:
         write_json(dead_letters(project, name, limit))

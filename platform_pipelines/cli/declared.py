@@ -9,7 +9,7 @@ from platform_pipelines.errors import PipelinesError, SpecError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from platform_pipelines.engine.project import Project
+    from platform_pipelines.engine import Project
     from platform_pipelines.spec import ConnectorSpec, PipelineSpec
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,10 +10,11 @@ import click
 from platform_pipelines.cli.options import json_option
 from platform_pipelines.cli.output import note, write, write_json
 from platform_pipelines.cli.project import load_project
-from platform_pipelines.errors import UsageError
+from platform_pipelines.errors import InvalidData, UsageError
 
 if TYPE_CHECKING:
-    from platform_pipelines.engine.project import Project
+    from platform_pipelines.connectors.base import Source
+    from platform_pipelines.engine import Project
     from platform_pipelines.model import StreamInfo
 
 
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
 @click.argument("stream", metavar="[STREAM]", required=False)
 @json_option
 def command(connector: str, stream: str | None, *, as_json: bool) -> None:
-    """Show the streams of CONNECTOR with columns, types, key and rows."""
-    found = [entry(info) for info in streams(load_project(), connector)]
+    """Show the streams of CONNECTOR with key and rows, or the columns of one STREAM with their types."""
+    source = _open(load_project(), connector)
+    infos = source.streams()
     if stream is not None:
-        found = [_one(found, connector, stream)]
+        infos = [_described(source, connector, stream, infos)]
+    found = [entry(info) for info in infos]
     if as_json:
         write_json(found)
     elif not found:
@@ -36,8 +40,8 @@ def command(connector: str, stream: str | None, *, as_json: bool) -> None:
         note(f"Columns of one stream: `pipelines discover {connector} STREAM`.")
 
 
-def streams(project: Project, name: str) -> list[StreamInfo]:
-    """The streams of a saved connector.
+def _open(project: Project, name: str) -> Source:
+    """The source of a saved connector, reached.
 
     Raises:
         UsageError: no such connector, or it cannot be read.
@@ -56,23 +60,35 @@ def streams(project: Project, name: str) -> list[StreamInfo]:
         msg = f"Connector `{name}` (type {spec.type}) is a destination only: it has no streams to read."
         raise UsageError(msg)
     connector.check()
-    return connector.streams()
+    return connector
+
+
+def _described(source: Source, connector: str, stream: str, infos: list[StreamInfo]) -> StreamInfo:
+    """One stream with its schema, which is read from its first rows where the source does not keep one.
+
+    Raises:
+        UsageError: no such stream.
+    """
+    from platform_pipelines.model import Stream, StreamInfo, Window
+    from platform_pipelines.spec.nearest import allowed
+
+    info = next((each for each in infos if each.name == stream), StreamInfo(stream))
+    if info.schema is not None:
+        return info
+    try:
+        pages = source.read(Stream(stream), Window(), None)
+        schema = next((batch.schema for page in pages for batch in page.batches), None)
+    except InvalidData as error:
+        listed = allowed(stream, [each.name for each in infos])
+        msg = f"Stream `{stream}` of connector `{connector}` cannot be read: {error} {listed}"
+        raise UsageError(msg) from error
+    return replace(info, schema=schema)
 
 
 def entry(info: StreamInfo) -> dict[str, Any]:
     """One stream, as ``discover --json`` prints it."""
     columns = [{"name": field.name, "type": str(field.type)} for field in info.schema] if info.schema else None
     return {"name": info.name, "columns": columns, "key": list(info.key), "rows": info.rows}
-
-
-def _one(found: list[dict[str, Any]], connector: str, stream: str) -> dict[str, Any]:
-    from platform_pipelines.spec.nearest import allowed
-
-    for each in found:
-        if each["name"] == stream:
-            return each
-    msg = f"Unknown stream `{stream}` of connector `{connector}`. {allowed(stream, [each['name'] for each in found])}"
-    raise UsageError(msg)
 
 
 def _table(found: list[dict[str, Any]]) -> str:

@@ -11,8 +11,7 @@ import click
 from platform_pipelines.cli.output import count, note, write, write_json
 
 if TYPE_CHECKING:
-    from platform_pipelines.engine.project import Project
-    from platform_pipelines.engine.report import RunReport
+    from platform_pipelines.engine import Project, RunReport
     from platform_pipelines.store.runs import Entry
 
 _HEADERS = (

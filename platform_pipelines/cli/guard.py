@@ -105,7 +105,7 @@ def _failure(arguments: Sequence[str], problem: Problem) -> dict[str, object]:
     failure: dict[str, object] = {"status": "failed", "error": problem.text}
     if arguments[0] != "run":
         return failure
-    from platform_pipelines.engine.report import RunReport
+    from platform_pipelines.engine import RunReport
 
     words = [word for word in arguments[1:] if not word.startswith("-")]
     report = RunReport(pipeline=words[0] if words else "", status="failed", token="", error=problem.text)

@@ -11,7 +11,7 @@ from platform_pipelines.cli.output import note, write, write_json
 from platform_pipelines.cli.project import load_project
 
 if TYPE_CHECKING:
-    from platform_pipelines.engine.plan import PlanReport
+    from platform_pipelines.engine import PlanReport
 
 
 @click.command("plan", short_help="Show what the next run would read and change.")
@@ -24,7 +24,7 @@ def command(name: str, partition: str | None, *, full_refresh: bool, as_json: bo
 
     Of a partitioned pipeline, without --partition, the newest partition is planned.
     """
-    from platform_pipelines.engine.plan import plan
+    from platform_pipelines.engine import plan
 
     report = plan(load_project(), name, partition, full_refresh=full_refresh)
     if as_json:

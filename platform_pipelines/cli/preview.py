@@ -13,7 +13,7 @@ from platform_pipelines.cli.project import load_project
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from platform_pipelines.engine.preview import PreviewReport
+    from platform_pipelines.engine import PreviewReport
 
 
 @click.command("preview", short_help="Show the first records after transforms and rules.")
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @json_option
 def command(name: str, limit: int, partition: str | None, *, as_json: bool) -> None:
     """Read the first records of NAME and show them after transforms and rules; no state is touched."""
-    from platform_pipelines.engine.preview import preview
+    from platform_pipelines.engine import preview
 
     report = preview(load_project(), name, limit, partition)
     if as_json:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
-    from platform_pipelines.engine.context import Progress
+    from platform_pipelines.engine import Progress
     from platform_pipelines.model import Feed
 
 _VERBS = {"extract": "Reading", "validate": "Checking", "load": "Loading"}
@@ -47,7 +48,7 @@ class Listener:
         self._bars = bars
         self._lock = threading.Lock()
         self._rows: dict[str, dict[Feed, int]] = {}
-        self._tasks: dict[str, object] = {}
+        self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, progress: Progress) -> None:
         """Take a report of how far a stage has come."""
@@ -59,7 +60,7 @@ class Listener:
             counted[progress.feed] = progress.rows
             partition = f" {progress.feed.partition}" if progress.feed.partition else ""
             self._bars.update(
-                self._tasks[what],  # type: ignore[arg-type] - rich's TaskID, as add_task returned it
+                self._tasks[what],
                 description=f"{what}{partition}",
                 figures=f"{sum(counted.values()):,} rows",
             )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from platform_pipelines.errors import UsageError
 
 if TYPE_CHECKING:
-    from platform_pipelines.engine.project import Project
+    from platform_pipelines.engine import Project
 
 HOW_TO_BEGIN = (
     "Pipelines are YAML files in a folder, beside a connectors.yaml. Name the folder in PIPELINES_DEFS, such as "
@@ -36,7 +36,7 @@ def load_project(*, deep: bool = False) -> Project:
         UsageError: the folder of definitions does not exist.
         SpecError: something declared is wrong.
     """
-    from platform_pipelines.engine.project import open_project
+    from platform_pipelines.engine import open_project
 
     folder = defs_folder()
     if not folder.is_dir():

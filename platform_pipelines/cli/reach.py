@@ -11,14 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from platform_pipelines.connectors.base import Source
-    from platform_pipelines.engine.context import Context
-    from platform_pipelines.engine.project import Project
+    from platform_pipelines.engine import Context, Project
     from platform_pipelines.spec import PipelineSpec
 
 
 def connect_errors(project: Project, specs: Sequence[PipelineSpec]) -> list[PipelinesError]:
     """Connections that fail, streams and columns that do not exist."""
-    from platform_pipelines.engine.context import Context
+    from platform_pipelines.engine import Context
 
     errors: list[PipelinesError] = []
     checked: dict[int, bool] = {}
@@ -90,7 +89,7 @@ def _source(context: Context) -> Source:
 def _loaded_columns(context: Context) -> list[str]:
     """The columns that transforms leave, found by sending one record through them."""
     from platform_pipelines.engine.context import utc_now
-    from platform_pipelines.engine.preview import preview_rows
+    from platform_pipelines.engine.previewing import preview_rows
 
     feeds = context.pipeline.feeds(utc_now())
     schema = preview_rows(context, feeds[-1], 1).schema if feeds else None

@@ -14,7 +14,7 @@ from platform_pipelines.cli.project import load_project
 from platform_pipelines.errors import UsageError
 
 if TYPE_CHECKING:
-    from platform_pipelines.engine.run import RunRequest
+    from platform_pipelines.engine import RunRequest
 
 
 @click.command("run", short_help="Run a pipeline: land, validate, load.")
@@ -37,7 +37,7 @@ def command(name: str, *, yes: bool, as_json: bool, **given: Any) -> None:  # no
     unpartitioned incremental pipeline, --from/--to reads that window of the cursor again and
     merges it; the watermark does not move.
     """
-    from platform_pipelines.engine.run import run
+    from platform_pipelines.engine import run
 
     _check(**given)
     project = load_project()
@@ -49,7 +49,7 @@ def command(name: str, *, yes: bool, as_json: bool, **given: Any) -> None:  # no
 
 
 def _request(name: str, listener: Any, **given: Any) -> RunRequest:  # noqa: ANN401 - the options above
-    from platform_pipelines.engine.run import RunRequest
+    from platform_pipelines.engine import RunRequest
 
     return RunRequest(
         pipeline=name,

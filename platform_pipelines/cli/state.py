@@ -12,7 +12,7 @@ from platform_pipelines.cli.project import load_project
 from platform_pipelines.errors import UsageError
 
 if TYPE_CHECKING:
-    from platform_pipelines.engine.project import Project
+    from platform_pipelines.engine import Project
 
 
 @click.command("state", short_help="Show watermark, batches and offsets; reset them.")
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @json_option
 def command(name: str, partition: str | None, *, reset: bool, yes: bool, as_json: bool) -> None:
     """Show how far NAME and each of its destinations have come."""
-    from platform_pipelines.engine.state import state
+    from platform_pipelines.engine import state
 
     project = load_project()
     if reset:
@@ -41,7 +41,7 @@ def command(name: str, partition: str | None, *, reset: bool, yes: bool, as_json
 
 
 def _reset(project: Project, name: str, partition: str | None, *, yes: bool) -> None:
-    from platform_pipelines.engine.state import reset
+    from platform_pipelines.engine import reset
     from platform_pipelines.store.runs import new_token
 
     project.pipeline(name)  # a misspelt name is answered before the question

@@ -12,7 +12,7 @@ from platform_pipelines.cli.output import note, write, write_json
 from platform_pipelines.cli.project import load_project
 
 if TYPE_CHECKING:
-    from platform_pipelines.engine.status import RunSummary
+    from platform_pipelines.engine import RunSummary
 
 
 @click.command("status", short_help="Show what ran when and how it ended.")
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @json_option
 def command(name: str | None, page: int, *, as_json: bool) -> None:
     """Show runs, newest first: all, those of pipeline NAME, or the one whose token is NAME."""
-    from platform_pipelines.engine.status import PAGE, status
+    from platform_pipelines.engine.runhistory import PAGE, status
 
     found = status(load_project(), name, page)
     if as_json:
