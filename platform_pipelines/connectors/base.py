@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
+from platform_pipelines.model import Mode  # noqa: TC001 - pydantic reads class variables too
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
         Feed,
         Load,
         LoadPlan,
-        Mode,
         Offset,
         Page,
         ReadPlan,

@@ -101,7 +101,7 @@ class Boundary:
             self.low = low if self.low is None or self.low.at_least(low) else self.low
             if high.at_least(self._reread_from(self.high)):
                 threshold = cursor_scalar(self._reread_from(self.high), column.type)
-                mask = pc.or_(mask, pc.greater_equal(column, threshold).fill_null(False))
+                mask = pc.or_(mask, pc.greater_equal(column, threshold).fill_null(fill_value=False))
         tail = np.flatnonzero(np.asarray(mask))
         if tail.size:
             rows = batch.take(pa.array(tail))
@@ -138,7 +138,7 @@ class Boundary:
         mask = pc.is_null(column)
         if watermark is not None:
             at_or_below = pc.less_equal(column, cursor_scalar(watermark, column.type))
-            mask = pc.or_(mask, at_or_below.fill_null(False))
+            mask = pc.or_(mask, at_or_below.fill_null(fill_value=False))
         return np.flatnonzero(np.asarray(mask))
 
     def _keys(self, rows: pa.RecordBatch) -> list[str]:

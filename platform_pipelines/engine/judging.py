@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 _CHUNK = 65_536
 
+_DISCARDED = (
+    "'discarded' as _pipelines_rule, ['discarded'] as _pipelines_rules, "
+    "'the held batch was discarded' as _pipelines_reason"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -120,18 +125,17 @@ class _Bench:
 
     def discard(self) -> Judged:
         """Drop the whole batch to the dead letters."""
-        rows = 0
+        rows, schema = 0, None
         if self.prepared is not None:
             relation = duck.quote(self.prepared.transformed.relation)
             rows = self.prepared.transformed.rows
-            marks = (
-                "'discarded' as _pipelines_rule, ['discarded'] as _pipelines_rules, "
-                "'the held batch was discarded' as _pipelines_reason"
-            )
-            for batch in self.connection.execute(f"select *, {marks} from {relation}").to_arrow_reader(_CHUNK):
+            # destinations load no row of it, but move on, and need columns for that
+            unmarked = self.connection.execute(f"select * from {relation} limit 0").to_arrow_reader(_CHUNK).schema
+            schema = _restore(self.manifest, self.prepared, unmarked)
+            for batch in self.connection.execute(f"select *, {_DISCARDED} from {relation}").to_arrow_reader(_CHUNK):
                 self.outlet.dead(batch)
         _, dead = self.outlet.close()
-        verdict = replace(self._verdict(None), status="discarded", reason="discarded", dead=dead)
+        verdict = replace(self._verdict(None), status="discarded", reason="discarded", dead=dead, schema=schema)
         return Judged(replace(verdict, rejected=rows + self.unread))
 
     def _passes_untouched(self, quality: QualitySpec) -> bool:

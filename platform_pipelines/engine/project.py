@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from platform_pipelines.connectors.base import Connector
-    from platform_pipelines.spec import Catalog, PipelineSpec
+    from platform_pipelines.spec import Catalog, PipelineSpec, TransformSpec
 
 #: the folder of connectors.yaml and pipelines that is used where PIPELINES_DEFS says nothing
 PACKAGED_DEFS = Path(__file__).resolve().parent.parent / "defs"
@@ -56,6 +56,14 @@ class Project:
         raise UsageError(msg)
 
 
+def _check_transform(transform: TransformSpec) -> None:
+    """Refuse a transform that can never work; SQL is left to ``pipelines check``, for its parser is slow to load."""
+    if transform.kind not in {"filter", "sql"}:
+        from platform_pipelines.transforms import chain
+
+        chain.check([transform])
+
+
 def open_project(defs: Path | None = None, store: str | Path | None = None) -> Project:
     """Load the catalog and find the landing log.
 
@@ -68,6 +76,6 @@ def open_project(defs: Path | None = None, store: str | Path | None = None) -> P
         SpecError: something declared is wrong; the message names file and line.
     """
     folder = defs or (Path(given) if (given := os.environ.get("PIPELINES_DEFS")) else PACKAGED_DEFS)
-    catalog = load_catalog(folder, capabilities)
+    catalog = load_catalog(folder, capabilities, check_transform=_check_transform)
     location = store or os.environ.get("PIPELINES_STORE") or Store.DEFAULT_PATH
     return Project(catalog=catalog, store=Store(location, catalog.root), root=catalog.root)

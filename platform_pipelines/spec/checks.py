@@ -22,7 +22,7 @@ _TEXTS = frozenset({"filter", "sql", "python", "function"})
 
 def check(spec: PipelineSpec, problems: Problems) -> None:
     """Report every contradiction inside ``spec``."""
-    for part in (_source, _partitions, _destinations, _rules, _transforms, _steps):
+    for part in (_source, _deletes, _partitions, _destinations, _rules, _transforms, _steps):
         part(spec, problems)
 
 
@@ -39,12 +39,29 @@ def _source(spec: PipelineSpec, problems: Problems) -> None:
         problems.add(msg, "source", "mode")
 
 
+def _deletes(spec: PipelineSpec, problems: Problems) -> None:
+    deletes = spec.source.deletes
+    if deletes is None:
+        return
+    if deletes.detect is not None:
+        msg = "`detect: key_difference` is not available yet. Write `deletes: {field: deleted_at, action: soft}`."
+        problems.add(msg, "source", "deletes", "detect")
+    unkeyed = [each.name for each in spec.destinations if each.mode != "merge"]
+    if deletes.action == "hard" and unkeyed:
+        msg = (
+            f"`action: hard` removes rows by key, which needs `mode: merge`; {', '.join(unkeyed)} has another mode. "
+            "Write `mode: merge` with a key there, or `action: soft`."
+        )
+        problems.add(msg, "source", "deletes", "action")
+
+
 def _partitions(spec: PipelineSpec, problems: Problems) -> None:
     partitions = spec.partitions
-    if partitions is not None and partitions.detect_changes and spec.source.cursor is None:
+    followed = spec.source.cursor is not None and spec.source.mode == "incremental"
+    if partitions is not None and partitions.detect_changes and not followed:
         msg = (
-            "`detect_changes` compares cursors, and `source` has none. "
-            "Write `source.cursor: {field: updated_at}`, or remove `detect_changes`."
+            "`detect_changes` compares cursors, and `source` follows none. "
+            "Write `mode: incremental` with `cursor: {field: updated_at}`, or remove `detect_changes`."
         )
         problems.add(msg, "partitions", "detect_changes")
 

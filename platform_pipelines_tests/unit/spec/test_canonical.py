@@ -1,6 +1,6 @@
 """The canonical form, to the letter, and its defaults."""
 
-# ruff: noqa: E501 - messages stand whole, so that they can be searched for
+
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from dagster._core.definitions.utils import DISALLOWED_NAMES
 
+from platform_pipelines.errors import SpecError
 from platform_pipelines.spec import PipelineSpec, load_catalog, pipeline_from_config, pipeline_from_file
 from platform_pipelines.spec.duration import seconds
 from platform_pipelines.spec.names import RESERVED
@@ -166,11 +167,16 @@ def test_twenty_destinations_are_allowed() -> None:
     assert len(pipeline_from_config({**MINIMAL, "destinations": many}).destinations) == 20
 
 
-def test_key_difference_deletes() -> None:
-    deletes = {"detect": "key_difference", "max_share": 0.1, "action": "hard"}
-    spec = pipeline_from_config({**MINIMAL, "source": {**MINIMAL["source"], "deletes": deletes}})
-    assert spec.source.deletes is not None
-    assert spec.source.deletes.model_dump() == {"field": None, **deletes}
+def test_key_difference_deletes_are_refused_until_they_exist() -> None:
+    deletes = {"detect": "key_difference", "max_share": 0.1}
+    with pytest.raises(SpecError, match="`detect: key_difference` is not available yet"):
+        pipeline_from_config({**MINIMAL, "source": {**MINIMAL["source"], "deletes": deletes}})
+
+
+def test_hard_deletes_need_a_key_at_every_destination() -> None:
+    deletes = {"field": "deleted_at", "action": "hard"}
+    with pytest.raises(SpecError, match="`action: hard` removes rows by key"):
+        pipeline_from_config({**MINIMAL, "source": {**MINIMAL["source"], "deletes": deletes}})
 
 
 @pytest.mark.parametrize(

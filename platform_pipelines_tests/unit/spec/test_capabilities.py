@@ -1,6 +1,6 @@
 """What the connectors of a pipeline can do is asked of whoever knows them."""
 
-# ruff: noqa: E501 - messages stand whole, so that they can be searched for
+
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A folder of files: what is read, what is refused across files, who waits for whom."""
 
-# ruff: noqa: E501 - messages stand whole, so that they can be searched for
+
 
 from __future__ import annotations
 

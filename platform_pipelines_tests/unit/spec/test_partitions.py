@@ -1,6 +1,6 @@
 """Partition keys and slices: equal to Dagster's own, also where clocks change."""
 
-# ruff: noqa: E501 - messages stand whole, so that they can be searched for
+
 
 from __future__ import annotations
 

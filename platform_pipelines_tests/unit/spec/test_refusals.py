@@ -1,6 +1,6 @@
 """Impossible pipelines are refused before anything runs: the value, where, what is allowed, what next."""
 
-# ruff: noqa: E501 - messages stand whole, so that they can be searched for
+
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ REST = [
     ("partitions: day", ["`partitions` in the pipeline must be a mapping, not 'day'."]),
     ("partitions: {by: day, field: d, start: 2013-13-01}", ["'2013-13-01' is not a date: month must be in 1..12."]),
     ("partitions: {by: day, field: d, start: 2013-01-02, end: 2013-01-01}", ["There is no partition: no day begins between start '2013-01-02' and end '2013-01-01'."]),
-    ("partitions: {by: day, field: d, start: 2013-01-02, detect_changes: true}", ["`detect_changes` compares cursors, and `source` has none. Write `source.cursor: {field: updated_at}`, or remove `detect_changes`."]),
+    ("partitions: {by: day, field: d, start: 2013-01-02, detect_changes: true}", ["`detect_changes` compares cursors, and `source` follows none. Write `mode: incremental` with `cursor: {field: updated_at}`, or remove `detect_changes`."]),
     ("schedule: {cron: '0 25 * * *'}", ["`cron` in `schedule`: Bad cron expression '0 25 * * *': [0 25 * * *] is not acceptable, out of range. Write five fields, minute hour day month weekday, such as \"0 */6 * * *\", or @hourly, @daily, @weekly, @monthly."]),
     ("schedule: {cron: '0 0 * * * *', timezone: utc+1}", [
         "`cron` in `schedule`: Bad cron expression '0 0 * * * *': it has 6 fields. Write five fields, minute hour day month weekday, such as \"0 */6 * * *\", or @hourly, @daily, @weekly, @monthly.",

@@ -1,6 +1,6 @@
 """Secret references: resolved on demand, named when missing, masked everywhere."""
 
-# ruff: noqa: E501 - messages stand whole, so that they can be searched for
+
 
 from __future__ import annotations
 

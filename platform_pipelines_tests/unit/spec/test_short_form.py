@@ -1,6 +1,6 @@
 """The short form becomes the canonical one."""
 
-# ruff: noqa: E501 - messages stand whole, so that they can be searched for
+
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """YAML text to values: the 1.2 core schema, lines, and everything that is refused."""
 
-# ruff: noqa: E501 - messages stand whole, so that they can be searched for
+
 
 from __future__ import annotations
 
