@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: the connector that takes the source's place where rows are given
 _GIVEN = "given_rows"
 #: the source of a pipeline that declares none
-_NO_SOURCE = {"connector": {"type": "memory", "space": _GIVEN}, "stream": _GIVEN, "mode": "stream"}
+_NO_SOURCE = {"connector": {"type": "memory", "space": _GIVEN}, "stream": _GIVEN}
 
 
 class Pipeline:
@@ -101,6 +101,9 @@ class Pipeline:
         saved = {name: _connector(name, value) for name, value in (connectors or {}).items()}
         catalog = Catalog(root, root, saved)
         spec = pipeline_from_config({"source": _NO_SOURCE, **config}, catalog, capabilities)
+        if "source" not in config:
+            # rows are pushed, not pulled: each run's are one more batch of the same epoch
+            spec = spec.model_copy(update={"source": spec.source.model_copy(update={"mode": "stream"})})
         return cls._of(spec, catalog, store)
 
     def run(  # noqa: PLR0913 - named options, each with a default

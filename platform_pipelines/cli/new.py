@@ -97,6 +97,8 @@ def _validate(path: Path) -> None:
         load_project()
     except PipelinesError:
         path.unlink()
+        with contextlib.suppress(OSError):  # the folder holds something else
+            path.parent.rmdir()
         raise
 
 

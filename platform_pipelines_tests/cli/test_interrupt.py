@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pytest
 from platform_pipelines_tests.cli.commands import CONNECTORS
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from platform_pipelines_tests.cli.commands import Folder

@@ -141,7 +141,7 @@ def test_status_shows_the_last_error(orders: Folder) -> None:
     orders.type("run", "orders")
     (run,) = orders.type("status", "orders", "--json").json
     assert run["status"] == "failed"
-    assert "`at` is not a column" in run["error"]
+    assert "'at' is not a column" in run["error"]
 
 
 def test_schema_is_the_json_schema(folder: Folder) -> None:

@@ -19,9 +19,8 @@ def test_a_stranger_gets_from_nothing_to_rows(folder: Folder) -> None:
 
 
 def test_options_fill_the_blanks(orders: Folder) -> None:
-    answer = orders.type(
-        "new", "copies", "--connector", "warehouse", "--stream", "raw.orders", "--destination", "drops", "--domain", "sales"
-    )  # fmt: skip
+    blanks = ("--connector", "warehouse", "--stream", "raw.orders", "--destination", "drops", "--domain", "sales")
+    answer = orders.type("new", "copies", *blanks)
     assert (answer.code, answer.out) == (0, "defs/sales/copies.yaml\n")
     entry = next(each for each in orders.type("list", "--json").json if each["name"] == "copies")
     assert entry["domain"] == "sales"
@@ -48,15 +47,15 @@ def test_nothing_is_overwritten(orders: Folder) -> None:
         (("class",), "reserved"),
         (("more", "--connector", "drps"), "Did you mean `drops`?"),
         (("more", "--destination", "warehose"), "Did you mean `warehouse`?"),
-        (("more", "--domain", "a-b"), "Domain"),
+        (("more", "--domain", "a-b"), "`a_b`"),
     ],
 )
 def test_what_cannot_be_is_refused_and_leaves_nothing(orders: Folder, words: tuple[str, ...], said: str) -> None:
-    before = sorted(orders.root.rglob("*.yaml"))
+    before = sorted(orders.root.rglob("*"))
     answer = orders.type("new", *words)
     assert answer.code == 2
     assert said in answer.err
-    assert sorted(orders.root.rglob("*.yaml")) == before
+    assert sorted(orders.root.rglob("*")) == before
 
 
 def test_a_folder_that_cannot_be_written_is_said(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
