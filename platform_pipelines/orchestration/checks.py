@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ACCOUNTING = "accounting"
 SCHEMA = "schema"
+#: types of the outcomes of a pandera schema's checks, one each
+_SCHEMA_TYPES = frozenset({"schema", "schema_batch"})
 _SEVERITIES = {"error": dg.AssetCheckSeverity.ERROR}
 
 
@@ -51,11 +53,10 @@ def rule_results(spec: PipelineSpec, outcomes: Sequence[Outcome]) -> Iterator[dg
     if not judged:
         return
     found = [(partition, rule) for partition, report in judged for rule in report.rules]
-    known = {rule.id for rule in spec.quality.rules}
     for rule in spec.quality.rules:
         yield _result(rule.id, rule.severity, [(p, f) for p, f in found if f.id == rule.id])
     if spec.quality.schema_path is not None:
-        yield _result(_schema_check(spec), None, [(p, f) for p, f in found if f.id not in known])
+        yield _result(_schema_check(spec), None, [(p, f) for p, f in found if f.type in _SCHEMA_TYPES])
 
 
 def accounting_result(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult | None:
@@ -75,9 +76,7 @@ def accounting_result(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult | None
     )
 
 
-def _result(
-    name: str, severity: str | None, found: Sequence[tuple[str | None, RuleOutcome]]
-) -> dg.AssetCheckResult:
+def _result(name: str, severity: str | None, found: Sequence[tuple[str | None, RuleOutcome]]) -> dg.AssetCheckResult:
     failed = [(partition, outcome) for partition, outcome in found if not outcome.passed]
     worst = severity or ("error" if any(o.severity == "error" for _, o in failed or found) else "warning")
     metadata: dict[str, Any] = {

@@ -47,9 +47,7 @@ def table_schema(schema: pa.Schema, spec: PipelineSpec | None = None) -> dg.Tabl
     columns = []
     for name in visible(schema):
         field = schema.field(name)
-        constraints = dg.TableColumnConstraints(
-            nullable=field.nullable and name not in required, unique=name in unique
-        )
+        constraints = dg.TableColumnConstraints(nullable=field.nullable and name not in required, unique=name in unique)
         columns.append(dg.TableColumn(name=name, type=str(field.type), constraints=constraints))
     return dg.TableSchema(columns=columns)
 

@@ -98,4 +98,3 @@ def _specs(connectors: Mapping[str, Any], file: str | None) -> dict[str, Connect
             raise SpecError(msg, file=file)
         found[name] = ConnectorSpec(name, config["type"], config, file)
     return found
-

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import duckdb
@@ -12,6 +11,9 @@ import pytest
 
 from platform_pipelines.engine import Project, open_project
 from platform_pipelines.orchestration.build import project_definitions
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONNECTORS = """
 shop: {type: duckdb, path: shop.duckdb}

@@ -110,7 +110,7 @@ def test_errors_in_the_yaml_show_file_and_line(sandbox: Sandbox) -> None:
 
 def test_an_unknown_executor_is_refused(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIPELINES_EXECUTOR", "multi")
-    with pytest.raises(SpecError, match="PIPELINES_EXECUTOR=multi names no executor. Allowed: in_process, multiproc"):
+    with pytest.raises(SpecError, match=r"PIPELINES_EXECUTOR=multi names no executor\. Allowed: in_process, multiproc"):
         sandbox.definitions()
 
 
@@ -132,9 +132,7 @@ def test_an_executor_that_cannot_be_imported_is_refused(
         ("dagster:multi_or_in_process_executor", "multi_or_in_process_executor"),
     ],
 )
-def test_the_executor_is_a_setting(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, setting: str, name: str
-) -> None:
+def test_the_executor_is_a_setting(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, setting: str, name: str) -> None:
     sandbox.write("orders.yaml", ORDERS)
     monkeypatch.setenv("PIPELINES_EXECUTOR", setting)
     assert sandbox.definitions().resolve_job_def("orders").executor_def.name == name

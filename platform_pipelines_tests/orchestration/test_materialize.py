@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from platform_pipelines_tests.orchestration.conftest import Sandbox
 
 LANDING, VALIDATED, WAREHOUSE = (dg.AssetKey(["orders", part]) for part in ("landing", "validated", "warehouse"))
+RANGE = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-04"}
+ALL = {"2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"}
+SCHEMA = """
+import pandera.pandas as pandera
+
+Orders = pandera.DataFrameSchema({"region": pandera.Column(checks=pandera.Check.isin(["eu"]))})
+"""
 GATE = "  gate: {max_rejected: 0}\n"
 
 
@@ -51,12 +58,21 @@ def test_metadata_counts_rows_bytes_and_time(sandbox: Sandbox, instance: dg.Dags
 
 
 def test_columns_and_their_lineage_are_shown(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
-    sandbox.write("orders.yaml", ORDERS.replace("quality:", "transforms:\n  - map: {id: id, value: amount}\nquality:")
-                  .replace("amount]", "value]").replace("field: amount", "field: value"))
+    sandbox.write(
+        "orders.yaml",
+        ORDERS.replace("quality:", "transforms:\n  - map: {id: id, value: amount}\nquality:")
+        .replace("amount]", "value]")
+        .replace("field: amount", "field: value"),
+    )
     result = run_job(sandbox.definitions(), instance)
     assert result.success
     landed, validated, loaded = (metadata(result, key) for key in (LANDING, VALIDATED, WAREHOUSE))
-    assert [column.name for column in landed["dagster/column_schema"].columns] == ["id", "updated_at", "amount", "region"]
+    assert [column.name for column in landed["dagster/column_schema"].columns] == [
+        "id",
+        "updated_at",
+        "amount",
+        "region",
+    ]
     columns = {column.name: column for column in loaded["dagster/column_schema"].columns}
     assert list(columns) == ["id", "value"]
     assert columns["value"].type == "decimal128(4, 2)"
@@ -92,6 +108,55 @@ def test_checks_record_counts_and_failing_rows(sandbox: Sandbox, instance: dg.Da
     assert checks["small"].severity == dg.AssetCheckSeverity.WARN
     assert checks["accounting"].passed
     assert checks["accounting"].metadata["loaded"].value == 7
+
+
+def test_a_pandera_schema_is_one_check(
+    sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sandbox.folder / "shop_schemas.py").write_text(SCHEMA, encoding="utf-8")
+    monkeypatch.syspath_prepend(sandbox.folder)
+    sandbox.write("orders.yaml", ORDERS.replace("quality:", "quality:\n  schema: shop_schemas:Orders"))
+    checks = {e.check_name: e for e in run_job(sandbox.definitions(), instance).get_asset_check_evaluations()}
+    assert set(checks) == {"has_amount", "small", "schema", "accounting"}
+    assert not checks["schema"].passed
+    assert checks["schema"].metadata["failed"].value == 4
+    assert {row.data["region"] for row in checks["schema"].metadata["sample"].records} == {"us"}
+
+
+def test_a_check_with_nothing_new_says_so(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
+    sandbox.write("orders.yaml", ORDERS)
+    definitions = sandbox.definitions()
+    run_job(definitions, instance)
+    checks = {e.check_name: e for e in run_job(definitions, instance).get_asset_check_evaluations()}
+    assert checks["small"].passed
+    assert checks["small"].description == "Nothing new to check."
+    assert checks["small"].metadata["checked"].value == 0
+
+
+def test_in_a_range_a_partition_that_cannot_land_takes_none_along(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    by_region = ORDERS.replace("updated_at, timezone: UTC", "amount")
+    sandbox.write("orders.yaml", by_region + DAILY)
+    result = run_job(sandbox.definitions(), instance, tags=RANGE)
+    assert {event.step_key for event in result.get_step_failure_events()} == {"orders__landing"}
+    for key in (LANDING, VALIDATED, WAREHOUSE):
+        assert instance.get_materialized_partitions(key) == ALL - {"2024-01-03"}
+    assert sandbox.sql("warehouse", "select id from raw.orders order by id") == [(i,) for i in (1, 2, 3, 4, 7, 8)]
+    (failure,) = result.get_step_failure_events()
+    data = failure.step_failure_data.user_failure_data
+    assert data is not None
+    assert "Cursor `amount` of stream `main.orders` is NULL" in (data.description or "")
+
+
+def test_what_is_not_selected_is_not_done_for_the_good_partitions_either(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    sandbox.write("orders.yaml", with_gate(ORDERS) + DAILY)
+    result = run_job(sandbox.definitions(), instance, tags=RANGE, asset_selection=[LANDING, VALIDATED])
+    assert not result.success
+    assert instance.get_materialized_partitions(VALIDATED) == ALL - {"2024-01-03"}
+    assert instance.get_materialized_partitions(WAREHOUSE) == set()
 
 
 def test_a_closed_gate_fails_before_any_load_and_records_the_checks(
@@ -134,7 +199,9 @@ def test_a_full_refresh_can_be_asked_for_in_the_launchpad(sandbox: Sandbox, inst
 
 
 def test_a_failing_destination_holds_back_no_other(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
-    second = "  - {connector: broken, table: raw.orders, mode: append}\n  - {connector: copy, table: orders, mode: append}\n"
+    second = (
+        "  - {connector: broken, table: raw.orders, mode: append}\n  - {connector: copy, table: orders, mode: append}\n"
+    )
     sandbox.write("orders.yaml", f"{ORDERS}{second}retries: {{max: 0}}\n")
     result = run_job(sandbox.definitions(), instance)
     assert not result.success
@@ -165,10 +232,6 @@ def test_a_partition_runs_by_itself(sandbox: Sandbox, instance: dg.DagsterInstan
     assert instance.get_materialized_partitions(LANDING) == {partition}
 
 
-RANGE = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-04"}
-ALL = {"2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"}
-
-
 def test_a_range_is_one_run_with_figures_for_each_partition(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     sandbox.write("orders.yaml", ORDERS + DAILY)
     result = run_job(sandbox.definitions(), instance, tags=RANGE)
@@ -195,7 +258,9 @@ def test_in_a_range_only_the_partition_behind_a_closed_gate_fails(
     for key in (VALIDATED, WAREHOUSE):
         status = instance.get_status_by_partition(key, sorted(ALL), definition)
         assert status is not None
-        assert {name for name, value in status.items() if value is not None and value.name == "FAILED"} == {"2024-01-03"}
+        assert {name for name, value in status.items() if value is not None and value.name == "FAILED"} == {
+            "2024-01-03"
+        }
     checks = {e.check_name: e for e in result.get_asset_check_evaluations()}
     assert checks["has_amount"].metadata["failed_partitions"].value == ["2024-01-03"]
     assert checks["accounting"].passed

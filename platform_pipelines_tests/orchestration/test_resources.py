@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from platform_pipelines_tests.orchestration.conftest import Sandbox
 
 
-def test_an_asset_of_someone_else_uses_a_connector_by_its_name(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_an_asset_of_someone_else_uses_a_connector_by_its_name(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     sandbox.write("orders.yaml", ORDERS)
     own = dg.Definitions(assets=[stream_names], jobs=[dg.define_asset_job("names", [stream_names])])
     merged = dg.Definitions.merge(sandbox.definitions(), own)
@@ -24,9 +22,7 @@ def test_an_asset_of_someone_else_uses_a_connector_by_its_name(
     assert result.output_for_node("stream_names") == ["main.orders"]
 
 
-def test_secrets_are_asked_for_when_the_connector_is_opened(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_secrets_are_asked_for_when_the_connector_is_opened(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox.write("connectors.yaml", CONNECTORS + 'vault: {type: duckdb, path: "${env://SHOP_FILE}"}\n')
     monkeypatch.delenv("SHOP_FILE", raising=False)
     resource = sandbox.definitions().resources["vault"] if sandbox.definitions().resources else None
@@ -41,13 +37,18 @@ def test_secrets_are_asked_for_when_the_connector_is_opened(
 def test_a_connector_that_is_gone_is_named(sandbox: Sandbox) -> None:
     resource = ConnectorResource(name="shop", defs=str(sandbox.folder / "defs"))
     sandbox.write("connectors.yaml", "warehouse: {type: duckdb, path: w.duckdb}\n")
-    with pytest.raises(SpecError, match="There is no connector `shop` .* any more. Connectors: warehouse."):
+    with pytest.raises(SpecError, match=r"There is no connector `shop` .* any more\. Connectors: warehouse\."):
         resource.open()
 
 
 @pytest.mark.parametrize(
     ("connector", "key"),
-    [("warehouse", "warehouse"), ("my-db", "my_db"), ("io_manager", "io_manager_connector"), ("class", "class_connector")],
+    [
+        ("warehouse", "warehouse"),
+        ("my-db", "my_db"),
+        ("io_manager", "io_manager_connector"),
+        ("class", "class_connector"),
+    ],
 )
 def test_keys_are_names_that_python_and_dagster_take(connector: str, key: str) -> None:
     assert resource_key(connector) == key

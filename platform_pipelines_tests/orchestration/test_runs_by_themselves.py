@@ -34,9 +34,7 @@ def test_a_schedule_runs_in_its_zone_from_the_start(sandbox: Sandbox) -> None:
     assert schedule.job_name == "orders"
 
 
-def test_a_tick_asks_for_one_run_however_often_it_is_evaluated(
-    sandbox: Sandbox, instance: dg.DagsterInstance
-) -> None:
+def test_a_tick_asks_for_one_run_however_often_it_is_evaluated(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     sandbox.write("orders.yaml", ORDERS + SCHEDULE)
     definitions = sandbox.definitions()
     (first,), (second,) = tick(definitions, instance), tick(definitions, instance)
@@ -88,7 +86,7 @@ def jobs(definitions: dg.Definitions) -> set[str]:
 
 def test_an_unknown_setting_for_jobs_is_refused(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIPELINES_JOBS", "some")
-    with pytest.raises(SpecError, match="PIPELINES_JOBS=some is not allowed. Allowed: all, scheduled, none"):
+    with pytest.raises(SpecError, match=r"PIPELINES_JOBS=some is not allowed\. Allowed: all, scheduled, none"):
         sandbox.definitions()
 
 
@@ -96,7 +94,9 @@ def test_without_a_job_of_its_own_a_pipeline_is_scheduled_by_the_common_one(
     sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.write("orders.yaml", ORDERS + OPEN + SCHEDULE + "timeout: 2m\n")
-    sandbox.write("other.yaml", ORDERS.replace("name: orders", "name: other").replace("raw.o", "raw.other_o") + SCHEDULE)
+    sandbox.write(
+        "other.yaml", ORDERS.replace("name: orders", "name: other").replace("raw.o", "raw.other_o") + SCHEDULE
+    )
     monkeypatch.setenv("PIPELINES_JOBS", "none")
     definitions = sandbox.definitions()
     assert jobs(definitions) == {"all_pipelines"}

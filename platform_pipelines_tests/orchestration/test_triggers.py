@@ -90,8 +90,13 @@ def test_by_time_a_trigger_runs_what_never_ran_and_the_newest_with_lookback(
 
 def test_a_partitioned_pipeline_may_wait_for_one_with_other_partitions(sandbox: Sandbox) -> None:
     sandbox.write("orders.yaml", ORDERS + DAILY)
-    sandbox.write("report.yaml", REPORT + DAYS.replace("by: day", "by: month").replace("start: 2024-01-01", "start: 2023-11-01"))
-    sandbox.write("regions.yaml", REPORT.replace("name: report", "name: regions").replace("table: report", "table: r")
-                  + "partitions: {by: value, field: region, values: [eu, us]}\n")
+    sandbox.write(
+        "report.yaml", REPORT + DAYS.replace("by: day", "by: month").replace("start: 2024-01-01", "start: 2023-11-01")
+    )
+    sandbox.write(
+        "regions.yaml",
+        REPORT.replace("name: report", "name: regions").replace("table: report", "table: r")
+        + "partitions: {by: value, field: region, values: [eu, us]}\n",
+    )
     graph = sandbox.definitions().resolve_asset_graph()
     assert graph.get(dg.AssetKey(["regions", "landing"])).parent_keys == {dg.AssetKey(["orders", "warehouse"])}

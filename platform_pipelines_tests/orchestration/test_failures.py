@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from platform_pipelines.errors import ConnectError, GateClosed, InvalidData
+from platform_pipelines.model import Feed
+from platform_pipelines.orchestration.failures import failure
+from platform_pipelines.orchestration.stages import Outcome
+from platform_pipelines.spec.secrets import resolve
+
+if TYPE_CHECKING:
+    import pytest
+
+SECRET = "hunter2-very-secret"  # noqa: S105 - it is to be masked
+
+
+def test_secrets_are_masked_wherever_an_error_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", SECRET)
+    resolve("${env://SHOP_PASSWORD}")
+    foreseen = failure([Outcome(Feed("orders"), error=ConnectError(f"refused: password={SECRET}"))])
+    surprise = failure([Outcome(Feed("orders"), error=raised(f"bad value {SECRET}"))])
+    assert foreseen.description == "refused: password=***"
+    assert surprise.description == "ValueError: bad value ***"
+    trace = surprise.metadata["traceback"].value
+    assert "ValueError: bad value ***" in trace
+    assert SECRET not in str(surprise.metadata) + str(foreseen.metadata)
+
+
+def raised(text: str) -> Exception:
+    try:
+        fail(text)
+    except ValueError as error:
+        return error
+    return AssertionError("it did not fail")
+
+
+def fail(text: str) -> None:
+    raise ValueError(text)
+
+
+def test_only_passing_faults_are_tried_again() -> None:
+    assert failure([Outcome(Feed("orders"), error=ConnectError("down"))]).allow_retries
+    assert not failure([Outcome(Feed("orders"), error=InvalidData("bad"))]).allow_retries
+    assert not failure([Outcome(Feed("orders"), error=ValueError("surprise"))]).allow_retries
+
+
+def test_partitions_that_failed_are_named() -> None:
+    found = failure(
+        [
+            Outcome(Feed("orders", "2024-01-01")),
+            Outcome(Feed("orders", "2024-01-02"), error=GateClosed("closed on 2024-01-02")),
+            Outcome(Feed("orders", "2024-01-03"), error=InvalidData("bad file")),
+        ]
+    )
+    assert found.description == "closed on 2024-01-02\nbad file"
+    assert found.metadata["failed_partitions"].value == ["2024-01-02", "2024-01-03"]
+    assert found.metadata["error_type"].value == "GateClosed, InvalidData"
+
+
+def test_of_very_many_errors_some_are_shown() -> None:
+    many = [Outcome(Feed("orders", str(day)), error=InvalidData(f"day {day}")) for day in range(50)]
+    description = failure(many).description or ""
+    assert description.splitlines()[-2:] == ["day 19", "… and 30 more."]
