@@ -102,7 +102,7 @@ def find(
     suspects = unused_name("suspects")
     connection.execute(
         f"create temp table {quote(suspects)} as select {hashed} as h from {source} where {filled} "
-        "group by h having count(*) > 1"
+        f"group by {hashed} having count(*) > 1"
     )
     if not count(connection, suspects):
         return None
@@ -112,7 +112,7 @@ def find(
     connection.execute(
         f"create temp table {quote(keys)} as select row_number() over () - 1 as key, * from ("
         f"select {listed}{best} from {source} where {filled} and {hashed} in (from {quote(suspects)}) "
-        f"group by {', '.join(names)} having count(*) > 1)"
+        f"group by {', '.join(str(i) for i, _ in enumerate(names, start=1))} having count(*) > 1)"
     )
     if not count(connection, keys):
         return None

@@ -16,8 +16,8 @@ _CLASSES = {
     "w": r"\p{L}\p{N}_",
     "s": r"\t-\r\x{1c}-\x{20}\x{85}\p{Z}",
 }
-_SAME = set(".^*+?|()") | set("nrtfv")
-_ESCAPED_SAME = set("Anrtfva")
+#: escaped letters that mean the same to both
+_ESCAPED_SAME = set("nrtfva")
 
 
 def to_re2(pattern: str) -> str | None:
@@ -46,15 +46,19 @@ def _token_at(pattern: str, position: int) -> tuple[str, int] | None:
     letter = pattern[position]
     if letter == "$":
         # RE2 has no look-ahead; consuming the newline means the same where nothing follows.
-        return (r"(?:\n?\z)", position + 1) if _ends(pattern[position + 1 :]) else None
+        return (r"(?:\n?\z)", position + 1) if _ends(pattern, position + 1) else None
+    if letter == "^":
+        return (letter, position + 1) if _starts(pattern, position) else None
     if letter != "\\":
         return letter, position + 1
     escaped = pattern[position + 1]
     after = position + 2
     if escaped.lower() in _CLASSES:
         return f"[{'^' if escaped.isupper() else ''}{_CLASSES[escaped.lower()]}]", after
+    if escaped == "A":
+        return ("^", after) if _starts(pattern, position) else None
     if escaped == "Z":
-        return r"\z", after
+        return (r"\z", after) if _ends(pattern, after) else None
     return _plain_escape(pattern, position)
 
 
@@ -67,9 +71,16 @@ def _plain_escape(pattern: str, position: int) -> tuple[str, int] | None:
     return (f"\\{escaped}" if escaped.isascii() else escaped), position + 2
 
 
-def _ends(rest: str) -> bool:
-    """Whether only closing brackets follow."""
-    return rest.strip(")") == ""
+def _starts(pattern: str, position: int) -> bool:
+    """Whether an alternative starts here; RE2 mistakes anchors that follow one another (``^^``)."""
+    before = pattern[:position]
+    return re.fullmatch(r"(\(\?:|\()*", before) is not None or (before.endswith("|") and "(" not in pattern)
+
+
+def _ends(pattern: str, position: int) -> bool:
+    """Whether an alternative ends here: only closing brackets follow, or a bar outside all brackets."""
+    rest = pattern[position:]
+    return rest.strip(")") == "" or (rest.startswith("|") and "(" not in pattern)
 
 
 def _class_at(pattern: str, position: int) -> tuple[str, int] | None:

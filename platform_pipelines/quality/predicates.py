@@ -157,7 +157,7 @@ def _range(scope: Scope, order: int, rule: Range) -> Predicate:
     kind, name = family(declared), quote(rule.field)
     tests = []
     number = kind == "text" and not isinstance(rule.min if rule.min is not None else rule.max, str)
-    value = f"try_cast(trim({name}, E' \\t\\n\\r\\f\\x0b') as double)" if number else name
+    value = f"try_cast(trim({name}, {literal(values.SPACE)}) as double)" if number else name
     ends: tuple[tuple[Literal["min", "max"], str], ...] = (("min", "<"), ("max", ">"))
     for end, sign in ends:
         if (limit := getattr(rule, end)) is not None:
@@ -167,7 +167,11 @@ def _range(scope: Scope, order: int, rule: Range) -> Predicate:
     if kind == "float":
         tests.append(f"isnan({name})")
     if number:
-        tests = [f"not regexp_full_match({name}, {literal(values.NUMBER)})", f"{value} is null", *tests]
+        tests = [
+            f"not regexp_full_match({name}, {literal(values.NUMBER)})",
+            f"not coalesce(isfinite({value}), false)",
+            *tests,
+        ]
     span = values.shown(rule.min, rule.max)
     statement = f"{rule.field} must be {span}"
     test = RowTest(order, rule.id, rule.type, rule.severity, statement, value_reasons(rule.field, f"is not {span}"))

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from platform_pipelines.relations import Family
 
-#: a number as text: what a text column must hold under a numeric range
-NUMBER = r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
+#: white space around a number in a text
+SPACE = " \t\n\r\f"
+#: a number as text: what a text column must hold under a numeric range; means the same in RE2 and Python
+NUMBER = rf"[{SPACE}]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[{SPACE}]*"
 _TIMES = {"date", "timestamp", "timestamptz"}
 #: powers of ten beyond which no integer or decimal column reaches, and the working precision that takes them
 _REACH, _DIGITS = 60, 200
