@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
-from platform_pipelines.model import Mode  # noqa: TC001 - pydantic reads class variables too
+from platform_pipelines.model import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -98,7 +98,7 @@ class Values:
 
 
 def converter(data_type: pa.DataType) -> Callable[[Any], Any]:
-    """A function that makes a driver's value one of the Arrow type; it raises ValueError where something would be lost."""
+    """A function that makes a driver's value one of the Arrow type; it raises where something would be lost."""
     import pyarrow.types as t
 
     if t.is_decimal(data_type):
@@ -191,5 +191,11 @@ def _type_of(values: Sequence[Any]) -> pa.DataType:
     if kinds == {dt.datetime}:
         zones = {value.tzinfo is not None for value in values}
         return pa.timestamp("us", tz="UTC" if zones == {True} else None) if len(zones) == 1 else pa.string()
-    plain = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), dt.date: pa.date32(), bytes: pa.binary()}
+    plain: dict[type, pa.DataType] = {
+        bool: pa.bool_(),
+        int: pa.int64(),
+        float: pa.float64(),
+        dt.date: pa.date32(),
+        bytes: pa.binary(),
+    }
     return plain.get(kinds.pop(), pa.string()) if len(kinds) == 1 else pa.string()

@@ -50,7 +50,9 @@ class Cast:
 
     def fits(self, text: str) -> str:
         """SQL condition: NULL, or a value of the type."""
-        return "true" if self.check == "true" else f"({text} is null or coalesce({self.check.replace('$x', text)}, false))"
+        return (
+            "true" if self.check == "true" else f"({text} is null or coalesce({self.check.replace('$x', text)}, false))"
+        )
 
     def typed(self, text: str) -> str:
         """SQL expression of the typed value."""

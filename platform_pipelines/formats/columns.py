@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines.duck import literal
+from platform_pipelines.duck import literal, quote
 from platform_pipelines.errors import SpecError
 from platform_pipelines.formats import casts
 from platform_pipelines.formats.json_pieces import structures
@@ -16,7 +16,7 @@ from platform_pipelines.formats.nested import merged, settled, simplified, struc
 from platform_pipelines.formats.settle import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import duckdb
     import pyarrow as pa
@@ -26,9 +26,13 @@ if TYPE_CHECKING:
     from platform_pipelines.formats.pieces import Piece
 
 #: Arrow field metadata of columns that hold JSON as text
-JSON_METADATA = {b"pipelines_type": b"json"}
-_TEMPORAL = frozenset({"DATE", "TIMESTAMP", "TIMESTAMP_NS", casts.ZONED, casts.TEXT})
-_NUMERIC = frozenset({"BIGINT", "DECIMAL(38,0)", "DOUBLE", casts.TEXT})
+JSON_METADATA: dict[bytes | str, bytes | str] = {b"pipelines_type": b"json"}
+#: the types that a JSON value of a kind is tried for
+_SCALARS = {
+    "s": frozenset({"DATE", "TIMESTAMP", "TIMESTAMP_NS", casts.ZONED, casts.TEXT}),
+    "n": frozenset({"BIGINT", "DECIMAL(38,0)", "DOUBLE", casts.TEXT}),
+    "b": frozenset({"BOOLEAN", casts.TEXT}),
+}
 
 
 def columns_of(
@@ -44,20 +48,74 @@ def columns_of(
     Raises:
         SpecError: a declared type does not exist.
     """
-    names = list(dict.fromkeys(name for piece in pieces for name in piece.columns))
-    declared = {name: _declared(connection, name, text, options) for name, text in options.types.items()}
-    landed = _landed(connection, expected) if expected is not None else {}
-    kinds = {name: k for piece in pieces for name, k in piece.kinds.items()}
-    shapes = structures(connection, pieces[0]) if pieces and pieces[0].kinds else {}
-    found = []
-    for name in names:
-        if name in declared:
-            found.append(Column(name, "declared", (declared[name],)))
-        elif name in landed:
-            found.append(Column(name, "landed", _from_landed(connection, pieces[0], landed[name], shapes.get(name), options, widen)))
-        else:
-            found.append(Column(name, "inferred", _inferred(connection, kinds.get(name), shapes.get(name), options)))
-    return found
+    choice = _Choice(connection, pieces, options, expected)
+    names = dict.fromkeys(name for piece in pieces for name in piece.columns)
+    return [choice.column(name, widen=widen) for name in names]
+
+
+class _Choice:
+    """What is known of the columns of one read."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        pieces: Sequence[Piece],
+        options: TextOptions,
+        expected: pa.Schema | None,
+    ) -> None:
+        self._connection = connection
+        self._pieces = pieces
+        self._options = options
+        self._declared = {name: _declared(connection, name, text, options) for name, text in options.types.items()}
+        self._landed = _landed(connection, expected) if expected is not None else {}
+        self._kinds = {name: kinds for piece in pieces for name, kinds in piece.kinds.items()}
+        self._shapes = structures(connection, pieces[0]) if pieces and pieces[0].kinds else {}
+
+    def column(self, name: str, *, widen: bool) -> Column:
+        if name in self._declared:
+            return Column(name, "declared", (self._declared[name],))
+        if name in self._landed:
+            return Column(name, "landed", self._from_landed(*self._landed[name], widen=widen))
+        return Column(name, "inferred", self._inferred(name))
+
+    def _from_landed(self, field: pa.Field[Any], sql_type: str, *, widen: bool) -> tuple[Cast, ...]:
+        import pyarrow.types as t
+
+        if (field.metadata or {}).get(b"pipelines_type") == b"json":
+            return (casts.json_text(),)
+        if t.is_nested(field.type):
+            return (self._landed_nested(field, widen=widen),)
+        first = casts.strict(sql_type, self._options)
+        return (first, *casts.widenings(sql_type, self._options)) if widen else (first,)
+
+    def _landed_nested(self, field: pa.Field[Any], *, widen: bool) -> Cast:
+        """The landed structure, widened by what the values have more of; where that fails, only values that fit it."""
+        known, shape = structure_of(field.type), self._shapes.get(field.name)
+        both = merged(known, shape) if shape is not None else None
+        if both is not None and (widen or settled(both) == known):
+            return _nested(self._connection, both)
+        shapes = {text: simplified(json.loads(text)) for text in self._structures_of_values(field.name)}
+        fitting = [text for text, found in shapes.items() if found is not None and merged(known, found) == known]
+        return _nested(self._connection, known, fitting)
+
+    def _structures_of_values(self, name: str) -> Iterator[str]:
+        for piece in self._pieces:
+            if name in piece.columns:
+                rows = self._connection.execute(
+                    f"select distinct json_structure(({piece.json(name)})::json)::varchar from {piece.relation} "
+                    f"where {quote(name)} is not null and json_valid({piece.json(name)})"
+                )
+                yield from (text for (text,) in rows.fetchall())
+
+    def _inferred(self, name: str) -> tuple[Cast, ...]:
+        every = casts.candidates(self._options)
+        kinds, shape = self._kinds.get(name), self._shapes.get(name)
+        if kinds is None:
+            return tuple(every)
+        if len(kinds) <= 1 and kinds <= _SCALARS.keys():
+            allowed = _SCALARS[next(iter(kinds), "s")]
+            return tuple(cast for cast in every if cast.type in allowed)
+        return (_nested(self._connection, shape),) if shape is not None else (casts.json_text(),)
 
 
 def _declared(connection: duckdb.DuckDBPyConnection, name: str, text: str, options: TextOptions) -> Cast:
@@ -74,69 +132,11 @@ def _declared(connection: duckdb.DuckDBPyConnection, name: str, text: str, optio
     return casts.declared(sql_type, options)
 
 
-def _landed(connection: duckdb.DuckDBPyConnection, expected: pa.Schema) -> dict[str, tuple[pa.Field, str]]:
+def _landed(connection: duckdb.DuckDBPyConnection, expected: pa.Schema) -> dict[str, tuple[pa.Field[Any], str]]:
     connection.register("_pipelines_expected", expected.empty_table())
     rows = connection.execute("describe select * from _pipelines_expected").fetchall()
     connection.unregister("_pipelines_expected")
     return {field.name: (field, row[1]) for field, row in zip(expected, rows, strict=True)}
-
-
-def _from_landed(
-    connection: duckdb.DuckDBPyConnection,
-    piece: Piece,
-    landed: tuple[pa.Field, str],
-    shape: Any,  # noqa: ANN401 - any JSON value
-    options: TextOptions,
-    widen: bool,  # noqa: FBT001 - one of a list of facts
-) -> tuple[Cast, ...]:
-    import pyarrow.types as t
-
-    field, sql_type = landed
-    if (field.metadata or {}).get(b"pipelines_type") == b"json":
-        return (casts.json_text(),)
-    if t.is_nested(field.type):
-        return (_landed_nested(connection, piece, field, shape, widen),)
-    first = casts.strict(sql_type, options)
-    return (first, *casts.widenings(sql_type, options)) if widen else (first,)
-
-
-def _landed_nested(
-    connection: duckdb.DuckDBPyConnection,
-    piece: Piece,
-    field: pa.Field,
-    shape: Any,  # noqa: ANN401 - any JSON value
-    widen: bool,  # noqa: FBT001 - one of a list of facts
-) -> Cast:
-    """The landed structure, widened by what the values have more of; where that fails, only values that fit it."""
-    known = structure_of(field.type)
-    both = merged(known, shape) if shape is not None else None
-    if both is not None and (widen or settled(both) == known):
-        return _nested(connection, both)
-    name = piece.json(field.name)
-    rows = connection.execute(
-        f"select distinct json_structure(({name})::json)::varchar from {piece.relation} where {name} is not null"
-    ).fetchall()
-    shapes = {text: simplified(json.loads(text)) for (text,) in rows}
-    fitting = [text for text, found in shapes.items() if found is not None and merged(known, found) == known]
-    return _nested(connection, known, fitting)
-
-
-def _inferred(
-    connection: duckdb.DuckDBPyConnection,
-    kinds: frozenset[str] | None,
-    shape: Any,  # noqa: ANN401 - any JSON value
-    options: TextOptions,
-) -> tuple[Cast, ...]:
-    every = casts.candidates(options)
-    if kinds is None:
-        return tuple(every)
-    if kinds <= {"s"}:
-        return tuple(c for c in every if c.type in _TEMPORAL)
-    if kinds == {"n"}:
-        return tuple(c for c in every if c.type in _NUMERIC)
-    if kinds == {"b"}:
-        return tuple(c for c in every if c.type in {"BOOLEAN", casts.TEXT})
-    return (_nested(connection, shape),) if shape is not None else (casts.json_text(),)
 
 
 def _nested(

@@ -12,7 +12,6 @@ from platform_pipelines.duck import literal, quote
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats.csv_records import Record, read_records
 from platform_pipelines.formats.pieces import Piece
-from platform_pipelines.formats.rejects import Rejects
 from platform_pipelines.formats.spool import FILE, LINE, Spool
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from platform_pipelines.formats.inputs import InputFile
     from platform_pipelines.formats.options import TextOptions
+    from platform_pipelines.formats.rejects import Rejects
     from platform_pipelines.formats.workspace import Workspace
 
 
@@ -30,7 +30,9 @@ def csv_pieces(files: Sequence[InputFile], options: TextOptions, workspace: Work
     Raises:
         InvalidData: a file cannot be unpacked, or its header names a column twice.
     """
-    opened = [(file, path, _columns(file, path, options)) for file in files for path in [workspace.plain(file, options)]]
+    opened = [
+        (file, path, _columns(file, path, options)) for file in files for path in [workspace.plain(file, options)]
+    ]
     pieces = []
     for columns, group in groupby(opened, key=lambda o: o[2]):
         members = list(group)
@@ -70,7 +72,9 @@ def _spool(label: str, records: Iterable[Record], columns: tuple[str, ...], spoo
             rejects.add(label, record.line, *_malformed(record, columns, fields))
 
 
-def _malformed(record: Record, columns: tuple[str, ...], fields: tuple[str | None, ...]) -> tuple[dict[str, object], str]:
+def _malformed(
+    record: Record, columns: tuple[str, ...], fields: tuple[str | None, ...]
+) -> tuple[dict[str, object], str]:
     if record.problem is not None:
         return {"_pipelines_raw": record.text}, record.problem
     known: dict[str, object] = dict(zip(columns, fields, strict=False))

@@ -98,16 +98,15 @@ class TableFolder:
             )
             raise OffsetConflict(msg)
         self._sweep(manifest)
-        known = manifest.schema()
-        schema = unified(known, _kept_schema(load))
+        unified(manifest.schema(), _kept_schema(load))  # before anything is written
         writer = Writer(self.path, load, manifest, self._format, self._options)
         if load.mode in {"append", "replace"} or _is_first(manifest, load):
             kept = _kept(manifest, load)
             rows = self._write_all(load, batches, writer)
             receipt = Receipt(staged=rows, loaded=rows)
         else:
-            kept, receipt = merge(self.path, manifest, load, batches, writer, self._options)
-        return self._commit(load, manifest, kept, writer, schema, receipt)
+            kept, receipt = merge(manifest, load, batches, writer)
+        return self._commit(load, manifest, kept, writer, receipt)
 
     def _write_all(self, load: Load, batches: pa.RecordBatchReader, writer: Writer) -> int:
         plain = kept_columns(load) == load.schema.names
@@ -124,12 +123,12 @@ class TableFolder:
         manifest: FolderManifest,
         kept: Sequence[LiveFile],
         writer: Writer,
-        schema: pa.Schema,
         receipt: Receipt,
     ) -> Receipt:
         for file in writer.files:
             (self.path / f"{TMP}{file.name}").rename(self.path / file.name)
         sync_folder(self.path)
+        schema = unified(manifest.schema(), _kept_schema(load))
         after = manifest.after(load, [*kept, *writer.files], schema, receipt.loaded)
         write_manifest(self.path, after)
         self._sweep(after)

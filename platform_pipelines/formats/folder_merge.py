@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from platform_pipelines.formats.options import TextOptions
     from platform_pipelines.formats.writer import Writer
     from platform_pipelines.model import Load
 
@@ -42,12 +41,7 @@ class _Merge:
 
 
 def merge(
-    folder: Path,
-    manifest: FolderManifest,
-    load: Load,
-    batches: pa.RecordBatchReader,
-    writer: Writer,
-    options: TextOptions,
+    manifest: FolderManifest, load: Load, batches: pa.RecordBatchReader, writer: Writer
 ) -> tuple[list[LiveFile], Receipt]:
     """Write the files that a merge, update or delete makes.
 
@@ -57,7 +51,7 @@ def merge(
     workspace = Workspace()
     connection = duck.connect()
     try:
-        live = {_as_parquet(folder, f, manifest, options, workspace): f for f in manifest.files}
+        live = {_as_parquet(f, manifest, writer, workspace): f for f in manifest.files}
         stage = list(_stage(load, batches, workspace))
         columns = tuple(_columns(live))
         work = _Merge(connection, load, live, stage, columns)
@@ -72,11 +66,9 @@ def merge(
         workspace.close()
 
 
-def _as_parquet(
-    folder: Path, file: LiveFile, manifest: FolderManifest, options: TextOptions, workspace: Workspace
-) -> Path:
+def _as_parquet(file: LiveFile, manifest: FolderManifest, writer: Writer, workspace: Workspace) -> Path:
     """The file itself, or for text a typed copy of it."""
-    path = folder / file.name
+    path = writer.folder / file.name
     if file.name.endswith(".parquet"):
         return path
     import pyarrow.parquet as pq
@@ -84,7 +76,8 @@ def _as_parquet(
     text_format: Any = "csv" if ".csv" in file.name else "jsonl"
     stat = path.stat()
     source = InputFile(file.name, path, None, stat.st_size, stat.st_mtime_ns)
-    read = TextRead([source], text_format, options, Stream(file.name, expected=manifest.schema(), type_changes="fail"))
+    stream = Stream(file.name, expected=manifest.schema(), type_changes="fail")
+    read = TextRead([source], text_format, writer.options, stream)
     target = workspace.new(".parquet")
     with pq.ParquetWriter(target, read.schema, compression="lz4") as out:
         for batch in read.rows(Window()):
@@ -124,7 +117,7 @@ def _match(work: _Merge) -> None:
         )
         return
     feeds = ", ".join(f"({literal(str(path))}, {literal(file.feed)})" for path, file in work.live.items())
-    condition = wins(load, load.cursor in work.columns, "o.feed")
+    condition = wins(load, "o.feed", comparable=load.cursor in work.columns)
     work.connection.execute(
         f"create temp table found as select s.filename as sf, s.file_row_number as sn, t.filename as f, "
         f"t.file_row_number as n, coalesce({condition}, false) as wins, coalesce({removes(load)}, false) as removes "
@@ -162,7 +155,7 @@ def _rewrite(work: _Merge, writer: Writer) -> list[LiveFile]:
     return kept
 
 
-def _without(table: pa.Table, numbers: pa.ChunkedArray) -> pa.Table:
+def _without(table: pa.Table, numbers: pa.ChunkedArray[Any]) -> pa.Table:
     import numpy as np
     import pyarrow as pa
 

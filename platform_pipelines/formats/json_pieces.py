@@ -17,7 +17,7 @@ from platform_pipelines.formats.pieces import Piece
 from platform_pipelines.formats.spool import FILE, LINE, Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import duckdb
 
@@ -72,13 +72,13 @@ def _add(label: str, record: JsonRecord, spool: Spool, kinds: dict[str, set[str]
     spool.add(label, record.line, values, len(record.text))
 
 
-def _distinct(columns: Iterator[str] | tuple[str, ...]) -> None:
+def _distinct(columns: tuple[str, ...]) -> None:
     seen: dict[str, str] = {}
     for name in columns:
         if name.lower() in seen or name in {LINE, FILE}:
             msg = (
-                f"The keys {seen.get(name.lower(), name)!r} and {name!r} differ in case only, or are bookkeeping columns; "
-                "a table can have only one of them. Rename one where the file is written."
+                f"The keys {seen.get(name.lower(), name)!r} and {name!r} differ in case only, or are bookkeeping "
+                "columns; a table can have only one of them. Rename one where the file is written."
             )
             raise InvalidData(msg)
         seen[name.lower()] = name

@@ -161,7 +161,7 @@ def _refused(line: int, text: str, problem: str) -> JsonRecord:
 
 def _start(buffer: str) -> tuple[str, int, int]:
     stripped = buffer.lstrip()
-    inside = stripped[1:] if stripped.startswith("[") else stripped
+    inside = stripped.removeprefix("[")
     position, line = _skip(buffer, len(buffer) - len(inside), 1 + buffer.count("\n", 0, len(buffer) - len(inside)))
     return buffer, position, line
 

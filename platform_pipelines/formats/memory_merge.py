@@ -7,7 +7,7 @@ tables are kept is left to the caller.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
 from platform_pipelines.formats.versions import RESERVED, kept_columns, removes, same_key, unified, wins
@@ -30,11 +30,11 @@ FEED = "_pipelines_feed"
 class _Matches:
     """Staged rows by what becomes of them; row numbers in the stage and in the table."""
 
-    inserted: pa.Array
-    replacing: pa.Array
-    replaced: pa.Array
-    deleted: pa.Array
-    dropped: pa.Array
+    inserted: pa.Array[Any]
+    replacing: pa.Array[Any]
+    replaced: pa.Array[Any]
+    deleted: pa.Array[Any]
+    dropped: pa.Array[Any]
 
 
 def public(table: pa.Table) -> pa.Table:
@@ -88,8 +88,8 @@ def _without_replaced(current: pa.Table, load: Load) -> pa.Table:
         return current.slice(0, 0)
     if FEED not in current.column_names:
         return current
-    own = pc.equal(current.column(FEED), pa.scalar(load.feed.id))
-    return current.filter(pc.invert(pc.fill_null(own, False)))  # noqa: FBT003 - pyarrow's signature
+    own: Any = pc.equal(current.column(FEED), pa.scalar(load.feed.id))
+    return current.filter(pc.invert(own.fill_null(False)))  # noqa: FBT003 - pyarrow's signature
 
 
 def _match(current: pa.Table, stage: pa.Table, load: Load) -> _Matches:
@@ -99,14 +99,21 @@ def _match(current: pa.Table, stage: pa.Table, load: Load) -> _Matches:
         connection.register("s", _numbered(stage, "_pipelines_m"))
         comparable = load.cursor in current.column_names
         feed = f"t.{FEED}" if FEED in current.column_names else "null"
+        won = wins(load, feed, comparable=comparable)
         connection.execute(
-            f"create temp table found as select s._pipelines_m as m, t._pipelines_n as n, ({wins(load, comparable, feed)}) as wins, "
+            f"create temp table found as select s._pipelines_m as m, t._pipelines_n as n, ({won}) as wins, "
             f"({removes(load)}) as removes from s left join t on {same_key(load)}"
         )
-        own = f"t.{FEED} = {duck.literal(load.feed.id)} and _pipelines_n not in (select n from found where n is not null)"
-        stale = f"select _pipelines_n from t where {own}" if load.fresh and load.mode == "merge" and feed != "null" else None
+        own = (
+            f"t.{FEED} = {duck.literal(load.feed.id)} and _pipelines_n not in (select n from found where n is not null)"
+        )
+        stale = (
+            f"select _pipelines_n from t where {own}"
+            if load.fresh and load.mode == "merge" and feed != "null"
+            else None
+        )
 
-        def numbers(sql: str) -> pa.Array:
+        def numbers(sql: str) -> pa.Array[Any]:
             return connection.execute(sql).to_arrow_table().column(0).combine_chunks()
 
         return _Matches(
@@ -128,7 +135,7 @@ def _filled(stage: pa.Table, current: pa.Table, found: _Matches) -> pa.Table:
     return rows
 
 
-def _remove(table: pa.Table, numbers: Sequence[pa.Array]) -> pa.Table:
+def _remove(table: pa.Table, numbers: Sequence[pa.Array[Any]]) -> pa.Table:
     import numpy as np
 
     keep = np.ones(table.num_rows, dtype=bool)
@@ -152,7 +159,7 @@ def _numbered(table: pa.Table, name: str) -> pa.Table:
     return table.append_column(name, pa.array(range(table.num_rows), pa.int64()))
 
 
-def _repeat(text: str, rows: int) -> pa.Array:
+def _repeat(text: str, rows: int) -> pa.Array[Any]:
     import pyarrow as pa
 
     return pa.repeat(pa.scalar(text), rows)

@@ -6,6 +6,7 @@ What is done with them is left to the engine.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from platform_pipelines.duck import literal, quote
@@ -30,13 +31,23 @@ _AT_ONCE = 1_000
 _ORIGINS = {"declared": "as declared", "landed": "as landed before", "inferred": "as inferred"}
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What places a record in a window: the condition, and the fields that it compares."""
+
+    where: str
+    fields: tuple[str, ...]
+
+    @classmethod
+    def of(cls, window: Window, columns: Mapping[str, Family]) -> Bounds:
+        """The bounds of a window over columns of these families."""
+        part = window.partition.field if window.partition else None
+        fields = dict.fromkeys(name for name in (window.field, part) if name is not None)
+        return cls(window_sql(window, columns, DUCKDB) or "true", tuple(fields))
+
+
 def misfits(
-    connection: duckdb.DuckDBPyConnection,
-    piece: Piece,
-    number: int,
-    settled: Mapping[str, Settled],
-    window: Window,
-    columns: Mapping[str, Family],
+    connection: duckdb.DuckDBPyConnection, piece: Piece, number: int, settled: Mapping[str, Settled], bounds: Bounds
 ) -> Iterator[Rejected]:
     """The records of a careful piece that do not fit, as far as they belong to the window.
 
@@ -45,15 +56,12 @@ def misfits(
         piece: a careful piece.
         number: its number, by which ``settled`` knows it.
         settled: the type of each column.
-        window: what is read.
-        columns: the family of each column.
+        bounds: what is read.
     """
     wrong = {n: s for n, s in settled.items() if number in s.misfits and n in piece.columns}
-    part = window.partition.field if window.partition else None
-    fields = [name for name in dict.fromkeys([window.field, part]) if name is not None]
     cursor = connection.execute(
-        f"select _pipelines_record, _pipelines_reason from ({_described(piece, wrong, settled, fields)}) "
-        f"where _pipelines_unplaced or coalesce({window_sql(window, columns, DUCKDB) or 'true'}, false)"
+        f"select _pipelines_record, _pipelines_reason from ({_described(piece, wrong, settled, bounds.fields)}) "
+        f"where _pipelines_unplaced or coalesce({bounds.where}, false)"
     )
     while rows := cursor.fetchmany(_AT_ONCE):
         for record, reason in rows:
@@ -64,7 +72,9 @@ def _described(
     piece: Piece, wrong: Mapping[str, Settled], settled: Mapping[str, Settled], fields: Sequence[str]
 ) -> str:
     """The misfits with their reason, and the values by which they are placed in a window."""
-    pairs = ", ".join(f"{literal(json.dumps(n) + ': ')} || coalesce({_as_json(piece, n)}, 'null')" for n in piece.columns)
+    pairs = ", ".join(
+        f"{literal(json.dumps(n) + ': ')} || coalesce({_as_json(piece, n)}, 'null')" for n in piece.columns
+    )
     reasons = ", ".join(_reason(piece, name, s) for name, s in wrong.items())
     fits = {name: s.cast.fits(_text(piece, name, s.cast)) for name, s in wrong.items()}
     unplaced = " or ".join(f"not {fits[f]}" for f in fields if f in fits) or "false"
@@ -74,7 +84,8 @@ def _described(
         for s in [settled[f]]
     )
     return (
-        f"select '{{' || concat_ws(', ', {pairs}) || '}}' as _pipelines_record, {FILE} || ' line ' || {LINE} || ', ' || "
+        f"select '{{' || concat_ws(', ', {pairs}) || '}}' as _pipelines_record, "
+        f"{FILE} || ' line ' || {LINE} || ', ' || "
         f"concat_ws('; ', {reasons}) || '.' as _pipelines_reason, {unplaced} as _pipelines_unplaced{placed} "
         f"from {piece.relation} where not ({' and '.join(fits.values())})"
     )

@@ -29,7 +29,7 @@ def simplified(structure: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 def merged(one: Any, other: Any) -> Any:  # noqa: ANN401 - any JSON value
     """A structure that holds values of both; None if there is none."""
-    if one == other or other == "NULL":
+    if other in (one, "NULL"):
         return one
     if one == "NULL":
         return other

@@ -32,9 +32,11 @@ def _is_encoding(name: str) -> str:
 
 
 def _as_text(values: Any) -> Any:  # noqa: ANN401 - any YAML value
-    return [str(v) if isinstance(v, int) and not isinstance(v, bool) else v for v in values] if isinstance(
-        values, list | tuple
-    ) else values
+    return (
+        [str(v) if isinstance(v, int) and not isinstance(v, bool) else v for v in values]
+        if isinstance(values, list | tuple)
+        else values
+    )
 
 
 class TextOptions(BaseModel):

@@ -53,7 +53,7 @@ class ParquetRead:
             self.schema: pa.Schema = self._with_metadata(reader.schema)
         except (duckdb.Error, pa.ArrowInvalid) as error:
             labels = ", ".join(file.label for file in files[:3])
-            msg = f"{labels}: not readable as Parquet of one table: {error}. Write the files anew or choose fewer of them."
+            msg = f"{labels}: not readable as Parquet of one table: {error}. Write them anew, or choose fewer of them."
             raise InvalidData(msg) from error
 
     def close(self) -> None:
@@ -103,6 +103,8 @@ class ParquetRead:
             for field in pq.read_schema(path):
                 place = schema.get_field_index(field.name)
                 if field.metadata and place >= 0 and not schema.field(place).metadata:
-                    kept = {k: v for k, v in field.metadata.items() if not k.startswith(b"PARQUET:")}
+                    kept: dict[bytes | str, bytes | str] = {
+                        k: v for k, v in field.metadata.items() if not k.startswith(b"PARQUET:")
+                    }
                     schema = schema.set(place, schema.field(place).with_metadata(kept)) if kept else schema
         return schema

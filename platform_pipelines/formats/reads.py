@@ -6,7 +6,7 @@ Parsing is left to ``text_read`` and ``parquet_read``.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from platform_pipelines.formats.folder_manifest import MANIFEST, read_manifest
 from platform_pipelines.formats.inputs import InputFile, check_inside, check_relative, data_files, find_inputs, fits
@@ -116,7 +116,7 @@ def open_read(root: Path, file_format: Format, options: TextOptions, stream: Str
     if file_format == "parquet":
         parquet = ParquetRead(files, options, Workspace())
         return Read(files, parquet.schema, parquet)
-    text = TextRead(files, cast("Literal['csv', 'json', 'jsonl']", file_format), options, stream)
+    text = TextRead(files, file_format, options, stream)
     return Read(files, text.schema, text)
 
 

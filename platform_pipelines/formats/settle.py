@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import duckdb
+
     from platform_pipelines.formats.casts import Cast
     from platform_pipelines.formats.pieces import Piece
 

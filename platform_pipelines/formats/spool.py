@@ -6,7 +6,7 @@ the readers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,8 +68,11 @@ class Spool:
         for _, _, record in self._rows:
             self.columns.update(dict.fromkeys(record))
         names = tuple(self.columns)
-        arrays = [pa.array([r.get(name) for _, _, r in self._rows], pa.string()) for name in names]
-        arrays += [pa.array([f for f, _, _ in self._rows], pa.string()), pa.array([n for _, n, _ in self._rows], pa.int64())]
+        arrays: list[pa.Array[Any]] = [pa.array([r.get(name) for _, _, r in self._rows], pa.string()) for name in names]
+        arrays += [
+            pa.array([f for f, _, _ in self._rows], pa.string()),
+            pa.array([n for _, n, _ in self._rows], pa.int64()),
+        ]
         batch = pa.RecordBatch.from_arrays(arrays, names=[*names, FILE, LINE])
         self._writer_for(names, batch.schema).write_batch(batch)
         self._rows, self._held = [], 0

@@ -15,7 +15,7 @@ from platform_pipelines.formats import casts
 from platform_pipelines.formats.columns import columns_of, with_metadata
 from platform_pipelines.formats.csv_pieces import careful_piece, csv_pieces
 from platform_pipelines.formats.json_pieces import json_pieces
-from platform_pipelines.formats.misfits import first_misfit, misfits
+from platform_pipelines.formats.misfits import Bounds, first_misfit, misfits
 from platform_pipelines.formats.rejects import Rejects
 from platform_pipelines.formats.settle import MalformedError, Settled, settle
 from platform_pipelines.formats.workspace import Workspace
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from platform_pipelines.formats.inputs import InputFile
     from platform_pipelines.formats.options import TextOptions
-    from platform_pipelines.formats.pieces import Piece
     from platform_pipelines.model import Rejected, Stream, Window
 
 _ROWS = 65_536
@@ -52,7 +51,11 @@ class TextRead:
     """
 
     def __init__(
-        self, files: Sequence[InputFile], file_format: Literal["csv", "json", "jsonl"], options: TextOptions, stream: Stream
+        self,
+        files: Sequence[InputFile],
+        file_format: Literal["csv", "json", "jsonl"],
+        options: TextOptions,
+        stream: Stream,
     ) -> None:
         self._workspace = Workspace()
         self._rejects = Rejects(self._workspace)
@@ -94,9 +97,10 @@ class TextRead:
         these say; where they cannot, every read of its file reports it.
         """
         yield from self._rejects.read()
+        bounds = Bounds.of(window, families(self.schema))
         for number, piece in enumerate(self._pieces):
             if any(number in settled.misfits for settled in self._settled.values()):
-                yield from misfits(self.cursor(), piece, number, self._settled, window, families(self.schema))
+                yield from misfits(self.cursor(), piece, number, self._settled, bounds)
 
     def spool(self) -> None:
         """Keep the typed rows as Parquet, so that further windows need not parse again."""

@@ -30,13 +30,13 @@ def same_key(load: Load, stage: str = "s", target: str = "t") -> str:
     return " and ".join(f"{stage}.{quote(k)} = {target}.{quote(k)}" for k in load.key)
 
 
-def wins(load: Load, comparable: bool, feed: str, stage: str = "s", target: str = "t") -> str:
+def wins(load: Load, feed: str, *, comparable: bool, stage: str = "s", target: str = "t") -> str:
     """The condition under which a staged row replaces the row of its key; NULL counts as no.
 
     Args:
         load: the load.
-        comparable: whether the rows that are there have the cursor column.
         feed: SQL expression of the feed that wrote the row that is there.
+        comparable: whether the rows that are there have the cursor column.
         stage: alias of the staged rows.
         target: alias of the rows that are there.
     """
@@ -72,7 +72,7 @@ def unified(old: pa.Schema | None, new: pa.Schema) -> pa.Schema:
     for field in new:
         known = fields.get(field.name)
         if known is None or known.type == field.type:
-            fields[field.name] = (known or field).with_nullable(True)
+            fields[field.name] = (known or field).with_nullable(True)  # noqa: FBT003 - pyarrow's signature
             continue
         try:
             both = pa.unify_schemas([pa.schema([known]), pa.schema([field])], promote_options="permissive")
@@ -82,5 +82,5 @@ def unified(old: pa.Schema | None, new: pa.Schema) -> pa.Schema:
                 "Convert it by a `map` transform, or load it under another name."
             )
             raise InvalidData(msg) from error
-        fields[field.name] = both.field(0).with_nullable(True)
+        fields[field.name] = both.field(0).with_nullable(True)  # noqa: FBT003 - pyarrow's signature
     return pa.schema(list(fields.values()))

@@ -16,7 +16,7 @@ import zlib
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats.inputs import COMPRESSED
@@ -76,17 +76,21 @@ def _compression(file: InputFile, options: TextOptions) -> str | None:
 
 
 @contextmanager
-def _opened(file: InputFile, kind: str | None) -> Iterator[IO[bytes]]:
+def _opened(file: InputFile, kind: str | None) -> Iterator[Any]:
     if file.member is None:
         with file.path.open("rb") as raw, _decompressed(raw, kind) as stream:
             yield stream
         return
-    with zipfile.ZipFile(file.path) as archive, archive.open(file.member) as raw, _decompressed(raw, kind) as stream:
-        yield stream
+    with (
+        zipfile.ZipFile(file.path) as archive,
+        archive.open(file.member) as member,
+        _decompressed(member, kind) as plain,
+    ):
+        yield plain
 
 
 @contextmanager
-def _decompressed(raw: IO[bytes], kind: str | None) -> Iterator[IO[bytes]]:
+def _decompressed(raw: Any, kind: str | None) -> Iterator[Any]:  # noqa: ANN401 - any readable file
     if kind == "gzip":
         with gzip.GzipFile(fileobj=raw) as stream:
             yield stream
@@ -99,7 +103,7 @@ def _decompressed(raw: IO[bytes], kind: str | None) -> Iterator[IO[bytes]]:
         yield raw
 
 
-def _copy(stream: IO[bytes], out: IO[bytes], file: InputFile, encoding: str) -> None:
+def _copy(stream: Any, out: IO[bytes], file: InputFile, encoding: str) -> None:  # noqa: ANN401 - any readable file
     decoder = None if encoding == _UTF8 else codecs.getincrementaldecoder(encoding)()
     allowed = max(_FREE_BYTES, file.size * _RATIO)
     total = 0

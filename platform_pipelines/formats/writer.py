@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
 from platform_pipelines.duck import literal, quote
@@ -44,11 +44,11 @@ class Writer:
         self.files: list[LiveFile] = []
         self.rows = 0
         self.format = file_format
-        self._folder = folder
+        self.folder = folder
         self._load = load
         self._version = manifest.version + 1
         self._taken = {file.name for file in manifest.files}
-        self._options = options
+        self.options = options
         self._held: list[pa.RecordBatch] = []
         self._bytes = 0
         self._since = time.monotonic()
@@ -77,13 +77,13 @@ class Writer:
 
     def add(self, table: pa.Table, name: str, feed: str) -> None:
         """Write a table as one file of a feed."""
-        path = self._folder / f"{TMP}{name}"
+        path = self.folder / f"{TMP}{name}"
         if self.format == "parquet":
             import pyarrow.parquet as pq
 
             pq.write_table(table, path, compression="zstd")
         else:
-            write_text(table, path, self.format, self._options)
+            write_text(table, path, self.format, self.options)
         self.adopt(path, name, feed, table.num_rows)
 
     def adopt(self, path: Path, name: str, feed: str, rows: int) -> None:
@@ -96,7 +96,7 @@ class Writer:
     def next_name(self) -> str:
         """The name of the load's next file: the same in a repeat of the load."""
         ending = "jsonl" if self.format == "json" else self.format
-        packed = "" if self.format == "parquet" else _ENDINGS.get(self._options.compression, "")
+        packed = "" if self.format == "parquet" else _ENDINGS.get(self.options.compression, "")
         stem = f"{file_stem(self._load)}-{len(self.files):04d}"
         name = f"{stem}.{ending}{packed}"
         return f"{stem}~v{self._version:06d}.{ending}{packed}" if name in self._taken else name
@@ -110,7 +110,7 @@ def link_files(load: Load, writer: Writer) -> int:
         rows = pq.read_metadata(source).num_rows
         if rows:
             name = writer.next_name()
-            target = writer._folder / f"{TMP}{name}"  # noqa: SLF001 - the other half of the class
+            target = writer.folder / f"{TMP}{name}"
             _link(source, target)
             writer.adopt(target, name, load.feed.id, rows)
     return writer.rows
@@ -151,7 +151,7 @@ def _is_text(data_type: pa.DataType) -> bool:
     return t.is_string(data_type) or t.is_large_string(data_type)
 
 
-def _shown(field: pa.Field, *, lines: bool) -> str:
+def _shown(field: pa.Field[Any], *, lines: bool) -> str:
     import pyarrow.types as t
 
     name, kind = quote(field.name), field.type

@@ -2,6 +2,7 @@
 
 What is expected of them is left to the suites.
 """
+# ruff: noqa: PLR2004 - figures are what the rows are about
 
 from __future__ import annotations
 
@@ -21,18 +22,17 @@ def people() -> pa.Table:
     """Seven rows: text that needs care, large integers with NULL, decimals, days, instants to the microsecond."""
     import pyarrow as pa
 
-    schema = pa.schema(
-        [
-            ("id", pa.int64()),
-            ("name", pa.string()),
-            ("zip", pa.string()),
-            ("big", pa.int64()),
-            ("amount", pa.decimal128(20, 4)),
-            ("born", pa.date32()),
-            ("active", pa.bool_()),
-            ("updated_at", pa.timestamp("us", tz="UTC")),
-        ]
-    )
+    fields: dict[str, pa.DataType] = {
+        "id": pa.int64(),
+        "name": pa.string(),
+        "zip": pa.string(),
+        "big": pa.int64(),
+        "amount": pa.decimal128(20, 4),
+        "born": pa.date32(),
+        "active": pa.bool_(),
+        "updated_at": pa.timestamp("us", tz="UTC"),
+    }
+    schema = pa.schema(fields)
     names = ["Ada", "", None, 'quo"te, comma', "line\nbreak", "Zoë 🐘 ¯\\_(ツ)_/¯", "NA"]
     rows = [
         {
@@ -54,7 +54,8 @@ def versions(*rows: tuple[int, str | None, int | None]) -> pa.Table:
     """Rows of a table to be merged: (id, value, version)."""
     import pyarrow as pa
 
-    schema = pa.schema([("id", pa.int64()), ("value", pa.string()), ("version", pa.int64())])
+    fields: dict[str, pa.DataType] = {"id": pa.int64(), "value": pa.string(), "version": pa.int64()}
+    schema = pa.schema(fields)
     return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema)
 
 

@@ -1,10 +1,11 @@
 """The suite that every source passes: subclass it, say how to fill a stream, and run pytest.
 
-    class TestMySource(SourceContract):
-        def make_source(self, tmp_path, table):
-            ...
-            return MyConnector(type="my", path=str(path)), "people"
+class TestMySource(SourceContract):
+    def make_source(self, tmp_path, table):
+        ...
+        return MyConnector(type="my", path=str(path)), "people"
 """
+# ruff: noqa: S101, PLR2004, ANN401 - suites assert, on figures, about any connector
 
 from __future__ import annotations
 
@@ -143,10 +144,10 @@ class SourceContract:
         if not self.bounded:
             pytest.skip("the source cannot bound")
 
-    def _read(self, source: Any, stream: str, window: Window | None = None) -> list[dict[str, Any]]:  # noqa: ANN401
+    def _read(self, source: Any, stream: str, window: Window | None = None) -> list[dict[str, Any]]:
         return records(list(source.read(Stream(stream), window or Window(), None)))
 
-    def _ids(self, source: Any, stream: str, window: Window) -> list[int]:  # noqa: ANN401 - any source
+    def _ids(self, source: Any, stream: str, window: Window) -> list[int]:
         return sorted(row["id"] for row in self._read(source, stream, window))
 
 

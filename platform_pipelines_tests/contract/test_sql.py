@@ -63,7 +63,7 @@ class TestPostgresBySqlAlchemy(SourceContract):
         self.dsn = postgres_database
         return self.make_source(tmp_path, people())
 
-    def make_source(self, tmp_path: Path, table: pa.Table) -> tuple[Any, str]:
+    def make_source(self, tmp_path: Path, table: pa.Table) -> tuple[Any, str]:  # noqa: ARG002 - the suite
         with psycopg.connect(self.dsn) as database:
             database.execute(
                 "create table people (id bigint, name text, zip varchar(5), big bigint, amount numeric(20,4), "
@@ -75,14 +75,18 @@ class TestPostgresBySqlAlchemy(SourceContract):
 
 
 def test_sqlite_values_that_do_not_fit_are_rejected(tmp_path: Path) -> None:
-    source = _sqlite(tmp_path / "a.db", "create table t (id integer, n bigint)", "insert into t values (1, 'x'), (2, 5)")
+    source = _sqlite(
+        tmp_path / "a.db", "create table t (id integer, n bigint)", "insert into t values (1, 'x'), (2, 5)"
+    )
     pages = list(source.read(Stream("t"), Window(), None))
     assert records(pages) == [{"id": 2, "n": 5}]
     assert [r.reason for page in pages for r in page.rejected] == ["t, column 'n': 'x' is not a value of int64."]
 
 
 def test_a_query_with_columns_and_where(tmp_path: Path) -> None:
-    source = _sqlite(tmp_path / "a.db", "create table t (id integer, n text)", "insert into t values (1, 'a'), (2, 'b')")
+    source = _sqlite(
+        tmp_path / "a.db", "create table t (id integer, n text)", "insert into t values (1, 'a'), (2, 'b')"
+    )
     options = {"query": "select id, n as label from t", "columns": ["label"], "where": "id > 1"}
     assert records(list(source.read(Stream("q", options), Window(), None))) == [{"label": "b"}]
 

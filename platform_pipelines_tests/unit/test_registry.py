@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from platform_pipelines.connectors.registry import capabilities, check_config, connector_types, open_connector
+from platform_pipelines.errors import SpecError
+from platform_pipelines.spec import ConnectorSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _spec(**config: object) -> ConnectorSpec:
+    return ConnectorSpec("lake", str(config["type"]), config, "connectors.yaml", 3)
+
+
+def test_all_types_are_known() -> None:
+    assert {"duckdb", "files", "logger", "memory", "postgres", "sql"} <= set(connector_types())
+
+
+def test_relative_paths_lie_under_the_root(tmp_path: Path) -> None:
+    connector = open_connector(_spec(type="files", root="data/lake"), tmp_path)
+    assert connector.root == str(tmp_path / "data/lake")  # type: ignore[attr-defined]
+
+
+def test_secrets_are_resolved_when_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKE_ROOT", "from-env")
+    connector = open_connector(_spec(type="files", root="${env://LAKE_ROOT}"), tmp_path)
+    assert connector.root == str(tmp_path / "from-env")  # type: ignore[attr-defined]
+
+
+def test_configuration_is_checked_without_its_secrets() -> None:
+    check_config(_spec(type="files", root="${env://NOT_SET_ANYWHERE}"))
+    check_config(_spec(type="sql", url="${env://NOT_SET_ANYWHERE}"))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            {"type": "fils"},
+            "connectors.yaml:3: Connector `lake`: Unknown connector type `fils`. Allowed: .*Did you mean `files`",
+        ),
+        (
+            {"type": "files", "rot": "x"},
+            r"unknown key `rot`. Allowed: type, root, format, options. Did you mean `root`\?",
+        ),
+        ({"type": "files"}, "the key `root` is missing"),
+        ({"type": "files", "root": "gs://b/x"}, "`root` is 'gs://b/x': .* object stores come later"),
+        ({"type": "files", "root": "x", "format": "cvs"}, "`format` is 'cvs':"),
+        ({"type": "files", "root": "x", "options": {"delimeter": ";"}}, "Did you mean `delimiter`"),
+        ({"type": "files", "root": "x", "options": {"types": {"a": "int; drop"}}}, "is not a SQL type"),
+        ({"type": "files", "root": "x", "options": {"encoding": "utf-9"}}, "unknown encoding 'utf-9'"),
+        ({"type": "sql", "url": "nonsense"}, "not a SQLAlchemy URL"),
+    ],
+)
+def test_wrong_configurations_are_explained(config: dict[str, object], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        check_config(_spec(**config))
+
+
+def test_capabilities() -> None:
+    files, logger, sql = capabilities("files"), capabilities("logger"), capabilities("sql")
+    assert files.source
+    assert files.destination
+    assert "merge" in files.modes
+    assert "delimiter" in files.source_options
+    assert not logger.source
+    assert logger.modes == {"append"}
+    assert sql.source
+    assert not sql.destination
+    assert sql.keys == {"type", "url"}
+
+
+def test_capabilities_import_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from platform_pipelines.connectors.registry import capabilities, connector_types\n"
+        "for name in ('duckdb', 'files', 'logger', 'memory', 'postgres', 'sql'): capabilities(name)\n"
+        "heavy = {'duckdb', 'pyarrow', 'pandas', 'numpy', 'sqlalchemy', 'psycopg', 'dagster'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
