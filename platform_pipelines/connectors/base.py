@@ -51,6 +51,8 @@ class Connector(BaseModel):
     source_options: ClassVar[frozenset[str]] = frozenset()
     #: whether a destination keeps offsets; if not, the engine keeps them in the landing log
     durable: ClassVar[bool] = True
+    #: whether only one process can write at a time, to whichever table
+    single_writer: ClassVar[bool] = False
 
     type: str
 

@@ -39,6 +39,7 @@ class DuckDBConnector(Connector):
 
     paths: ClassVar[frozenset[str]] = frozenset({"path"})
     modes: ClassVar[frozenset[Mode]] = frozenset({"append", "merge", "update", "replace", "delete"})
+    single_writer: ClassVar[bool] = True
     source_options: ClassVar[frozenset[str]] = OPTIONS
 
     type: Literal["duckdb"] = "duckdb"

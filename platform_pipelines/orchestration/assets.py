@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from platform_pipelines.connectors.registry import connector_class
 from platform_pipelines.orchestration import naming, triggers
 from platform_pipelines.orchestration.bodies import landing_body, loading_body, validation_body
 from platform_pipelines.orchestration.checks import accounting_check, rule_checks
@@ -80,7 +81,9 @@ class _Assets:
             condition=triggers.following_condition(spec),
             metadata={"dagster/table_name": target.table},
         )
-        body, pool = loading_body(self.project, spec, target.name), naming.table_pool(target.connector, target.table)
+        single = connector_class(self._kind(target.connector)).single_writer
+        pool = naming.load_pool(target.connector, target.table, single_writer=single)
+        body = loading_body(self.project, spec, target.name)
         return self._definition(asset, body, pool, [accounting_check(asset.key)])
 
     def _kind(self, connector: str) -> str:

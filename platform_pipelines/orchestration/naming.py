@@ -39,6 +39,7 @@ def feed_pool(pipeline: str) -> str:
     return f"pipeline/{pipeline}"
 
 
-def table_pool(connector: str, table: str) -> str:
-    """The pool in which loads into one table come one after the other; pools take no white space."""
-    return re.sub(r"\s+", "_", f"table/{connector}/{table}")
+def load_pool(connector: str, table: str, *, single_writer: bool) -> str:
+    """The pool in which loads come one after the other: those into one table, or all into one writer's database."""
+    # pools take no white space
+    return re.sub(r"\s+", "_", f"connector/{connector}" if single_writer else f"table/{connector}/{table}")

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from platform_pipelines.errors import SpecError
-from platform_pipelines_tests.orchestration.conftest import DAILY, ORDERS
+from platform_pipelines_tests.orchestration.conftest import CONNECTORS, DAILY, ORDERS
 
 if TYPE_CHECKING:
     from platform_pipelines_tests.orchestration.conftest import Sandbox
@@ -48,13 +48,16 @@ def test_every_rule_is_a_check_and_every_destination_has_one(sandbox: Sandbox) -
 
 
 def test_pools_hold_apart_runs_of_a_pipeline_and_loads_of_a_table(sandbox: Sandbox) -> None:
-    sandbox.write("orders.yaml", ORDERS)
+    sandbox.write("connectors.yaml", CONNECTORS + "lake: {type: files, root: lake, format: parquet}\n")
+    sandbox.write("orders.yaml", ORDERS + "  - {connector: lake, table: my orders, mode: append}\n")
     definitions = sandbox.definitions()
-    pools = {key: definitions.resolve_assets_def(key).op.pool for key in (LANDING, VALIDATED, WAREHOUSE)}
+    lake = dg.AssetKey(["orders", "lake"])
+    pools = {key: definitions.resolve_assets_def(key).op.pool for key in (LANDING, VALIDATED, WAREHOUSE, lake)}
     assert pools == {
         LANDING: "pipeline/orders",
         VALIDATED: "pipeline/orders",
-        WAREHOUSE: "table/warehouse/raw.orders",
+        WAREHOUSE: "connector/warehouse",  # one process writes a DuckDB file at a time
+        lake: "table/lake/my_orders",
     }
 
 

@@ -29,7 +29,7 @@ def test_a_pipeline_runs_on_the_instance_of_development(sandbox: Sandbox, tmp_pa
     with dg.DagsterInstance.from_config(str(home)) as instance:
         assert sandbox.definitions().resolve_job_def("orders").execute_in_process(instance=instance).success
         limits = instance.event_log_storage.get_pool_limits()
-        assert {limit.name: limit.limit for limit in limits} == {"pipeline/orders": 1, "table/warehouse/raw.orders": 1}
+        assert {limit.name: limit.limit for limit in limits} == {"pipeline/orders": 1, "connector/warehouse": 1}
         assert instance.run_monitoring_enabled
         assert not instance.telemetry_enabled
 
