@@ -4,16 +4,18 @@ Kept is the row with the highest cursor; where there is no cursor, or equal ones
 the first. NULL semantics: NULLs are distinct, so a row with NULL in one of the
 fields never fails.
 
-A cheap pass over hashes of the fields tells whether there are duplicates at all;
-only their keys are then kept in a table, and each row of the one streaming pass
-learns whether it is a candidate. Which candidate is the first is decided in
-that pass, so the rule does not depend on a stable order of the relation.
+A cheap pass over hashes of the fields tells whether there are duplicates at all.
+Only their hashes are then kept, 8 bytes each beside the highest cursor; hashes
+that two different keys share are noticed, and the next salt is tried. Which
+candidate is the first is decided in the one pass over the rows, so exactly one
+is kept whatever the order of the relation.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.duck import quote
 from platform_pipelines.relations import count, unused_name
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import duckdb
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
     from platform_pipelines.quality.rowtest import RowTest
@@ -30,17 +34,29 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Duplicates:
-    """Tests one unique rule; see :class:`Tester`. Remembers, over the chunks, whose first row was seen."""
+    """Tests one unique rule; see :class:`Tester`. Remembers, over the chunks, whose row was kept.
+
+    Attributes:
+        test: the rule.
+        hashed: SQL of a row's hash; NULL where a field is NULL.
+        name: of the column that holds it.
+        hashes: of the keys that occur more than once, ascending.
+        best: the highest cursor of each; None without a cursor.
+        cursor: the cursor column.
+    """
 
     test: RowTest
+    hashed: str
     name: str
-    keys: str
-    fields: tuple[str, ...]
+    hashes: npt.NDArray[np.uint64]
+    best: Any
     cursor: str | None
-    _seen: Mask = field(init=False)
+    _kept: Mask = field(init=False)
 
     def __post_init__(self) -> None:
-        self._seen = _none_seen(0)
+        import numpy as np
+
+        self._kept = np.zeros(len(self.hashes), dtype=bool)
 
     @property
     def tests(self) -> Sequence[RowTest]:
@@ -49,77 +65,94 @@ class Duplicates:
 
     @property
     def extra(self) -> Sequence[str]:
-        """Nothing: what it wants comes from its join."""
-        return ()
-
-    @property
-    def matched(self) -> Sequence[str]:
-        """The number of the row's duplicate key, and whether the row bears its highest cursor."""
-        table = quote(self.name)
-        newest = f"judged.{quote(self.cursor)} is not distinct from {table}.best" if self.cursor else "true"
-        return [f"{table}.key as {quote(self.name + '_key')}", f"{newest} as {quote(self.name + '_newest')}"]
-
-    @property
-    def joined(self) -> str:
-        """The join that gives every row of ``judged`` its duplicate key."""
-        table = quote(self.name)
-        on = " and ".join(f"judged.{quote(name)} = {table}.f{i}" for i, name in enumerate(self.fields))
-        return f"left join {quote(self.keys)} as {table} on {on}"
+        """The row's hash."""
+        return [f"{self.hashed} as {quote(self.name)}"]
 
     def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
         """The mask of duplicates that are not the one to keep."""
         import numpy as np
 
-        del rows
-        column = extra.column(f"{self.name}_key")
-        if column.null_count == len(column):
+        column: Any = extra.column(self.name)
+        found = column.fill_null(0).to_numpy(zero_copy_only=False)
+        places = np.searchsorted(self.hashes, found).clip(max=len(self.hashes) - 1)
+        failing: Mask = (self.hashes[places] == found) & column.is_valid().to_numpy(zero_copy_only=False)
+        if not failing.any():
             return [None]
-        keys = column.fill_null(-1).to_numpy(zero_copy_only=False)
-        newest = extra.column(f"{self.name}_newest").to_numpy(zero_copy_only=False)
-        failing: Mask = keys >= 0
-        candidates = np.flatnonzero(failing & newest)
-        fresh, first = np.unique(keys[candidates], return_index=True)
-        self._grow(int(keys.max()) + 1)
-        kept = first[~self._seen[fresh]]
-        self._seen[fresh] = True
-        failing[candidates[kept]] = False
-        return [failing if failing.any() else None]
+        candidates = np.flatnonzero(failing)
+        candidates = candidates[self._newest(rows, candidates, places[candidates])]
+        fresh, first = np.unique(places[candidates], return_index=True)
+        first = first[~self._kept[fresh]]
+        self._kept[fresh] = True
+        failing[candidates[first]] = False
+        return [failing]
 
-    def _grow(self, size: int) -> None:
+    def _newest(self, rows: pa.RecordBatch, indices: npt.NDArray[np.intp], places: npt.NDArray[np.intp]) -> Mask:
+        """Which of the rows bear the highest cursor of their key; NULL is the highest only among NULLs."""
         import numpy as np
+        import pyarrow.compute as pc
 
-        if size > len(self._seen):
-            self._seen = np.concatenate([self._seen, _none_seen(2 * size - len(self._seen))])
+        if self.cursor is None:
+            return np.ones(len(indices), dtype=bool)
+        compute: Any = pc
+        ours, best = rows.column(self.cursor).take(indices), self.best.take(places)
+        same = compute.fill_null(compute.equal(ours, best), False)  # noqa: FBT003 - a value, no flag
+        # Neither NULL nor NaN, the highest float in DuckDB, equals itself in Arrow.
+        odd = compute.and_(best.is_null(nan_is_null=True), ours.is_null(nan_is_null=True))
+        alike = compute.and_(odd, compute.equal(best.is_null(), ours.is_null()))
+        newest: Mask = compute.or_(same, alike).to_numpy(zero_copy_only=False)
+        return newest
 
 
 def find(
     connection: duckdb.DuckDBPyConnection, relation: str, fields: Sequence[str], cursor: str | None, test: RowTest
 ) -> Duplicates | None:
-    """Look for duplicates; None where there are none, so that nothing has to be joined."""
-    names = [quote(name) for name in fields]
-    filled = " and ".join(f"{name} is not null" for name in names)
-    hashed, source = f"hash({', '.join(names)})", quote(relation)
-    suspects = unused_name("suspects")
-    connection.execute(
-        f"create temp table {quote(suspects)} as select {hashed} as h from {source} where {filled} "
-        f"group by {hashed} having count(*) > 1"
-    )
-    if not count(connection, suspects):
-        return None
-    keys = unused_name("duplicates")
-    best = f", max({quote(cursor)}) as best" if cursor else ""
-    listed = ", ".join(f"{name} as f{i}" for i, name in enumerate(names))
-    connection.execute(
-        f"create temp table {quote(keys)} as select row_number() over () - 1 as key, * from ("
-        f"select {listed}{best} from {source} where {filled} and {hashed} in (from {quote(suspects)}) "
-        f"group by {', '.join(str(i) for i, _ in enumerate(names, start=1))} having count(*) > 1)"
-    )
-    if not count(connection, keys):
-        return None
-    return Duplicates(test, unused_name("unique"), keys, tuple(fields), cursor)
+    """Look for duplicates; None where there are none, so that the pass has nothing to do."""
+    search = _Search(connection, relation, tuple(quote(name) for name in fields), cursor)
+    for salt in itertools.count():
+        keys = search.keys(salt)
+        if keys is None:
+            return None
+        table = connection.execute(f"select hashed, best from {quote(keys)} order by hashed").to_arrow_table()
+        connection.execute(f"drop table {quote(keys)}")
+        hashes = table["hashed"].to_numpy()
+        if (hashes[1:] != hashes[:-1]).all():
+            best = table["best"].combine_chunks() if cursor else None
+            return Duplicates(test, search.row_hash(salt), unused_name("hash"), hashes, best, cursor)
+    return None
 
 
-def _none_seen(size: int) -> Mask:
-    import numpy as np
+@dataclass(frozen=True, slots=True)
+class _Search:
+    connection: duckdb.DuckDBPyConnection
+    relation: str
+    names: tuple[str, ...]
+    cursor: str | None
 
-    return np.zeros(size, dtype=bool)
+    @property
+    def filled(self) -> str:
+        return " and ".join(f"{name} is not null" for name in self.names)
+
+    def hashed(self, salt: int) -> str:
+        return f"hash({', '.join([str(salt), *self.names])})"
+
+    def row_hash(self, salt: int) -> str:
+        """The hash of a row; NULL where it cannot be a duplicate."""
+        return f"case when {self.filled} then {self.hashed(salt)} end"
+
+    def keys(self, salt: int) -> str | None:
+        """A table of the keys whose hash occurs more than once; None if there is no such hash."""
+        hashed, source = self.hashed(salt), quote(self.relation)
+        suspects, keys = unused_name("suspects"), unused_name("keys")
+        self.connection.execute(
+            f"create temp table {quote(suspects)} as select {hashed} as hashed from {source} where {self.filled} "
+            f"group by {hashed} having count(*) > 1"
+        )
+        if not count(self.connection, suspects):
+            return None
+        best = f"max({quote(self.cursor)})" if self.cursor else "null"
+        self.connection.execute(
+            f"create temp table {quote(keys)} as select {hashed} as hashed, {best} as best from {source} "
+            f"where {self.filled} and {hashed} in (from {quote(suspects)}) group by {', '.join([hashed, *self.names])}"
+        )
+        self.connection.execute(f"drop table {quote(suspects)}")
+        return keys

@@ -83,7 +83,6 @@ class _Plan:
         self.cursor = cursor
         self.predicates: list[Any] = []
         self.testers: list[Tester] = []
-        self.duplicates: list[duplicates.Duplicates] = []
         #: tests known to pass before the pass
         self.settled: list[RowTest] = []
         self.schema: UserSchema | None = None
@@ -105,7 +104,7 @@ class _Plan:
         if found is None:
             self.settled.append(test)
         else:
-            self.duplicates.append(found)
+            self.testers.append(found)
 
     def add_schema(self, schema: UserSchema) -> None:
         """Make the user's schema ready; its uniqueness becomes ours, for pandera sees one chunk at a time."""
@@ -118,15 +117,12 @@ class _Plan:
     def all_testers(self) -> list[Tester]:
         """Every tester of the pass."""
         first: list[Tester] = [Predicates(tuple(self.predicates))] if self.predicates else []
-        return [*first, *self.testers, *self.duplicates]
+        return [*first, *self.testers]
 
     def sql(self, testers: list[Tester]) -> str:
         """The one query of the pass: the rows, then what the testers want beside them."""
         beside = [item for tester in testers for item in tester.extra]
-        rows = f"select {', '.join(['*', *beside])} from {quote(self.relation)} as input"
-        matched = [item for found in self.duplicates for item in found.matched]
-        joins = " ".join(found.joined for found in self.duplicates)
-        return f"select {', '.join(['judged.*', *matched])} from ({rows}) as judged {joins}" if joins else rows
+        return f"select {', '.join(['*', *beside])} from {quote(self.relation)} as input"
 
 
 class _Pass:

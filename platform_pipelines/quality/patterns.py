@@ -41,7 +41,7 @@ def search(pattern: str, texts: list[str | None]) -> list[bool]:
     return [verdicts[text] for text in texts]
 
 
-def _token_at(pattern: str, position: int) -> tuple[str, int] | None:
+def _token_at(pattern: str, position: int) -> tuple[str, int] | None:  # noqa: PLR0911 - a table of cases
     """One token outside brackets, translated, and where the next one starts."""
     letter = pattern[position]
     if letter == "$":

@@ -3,7 +3,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pytest
 
 from platform_pipelines import duck
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import duckdb
+    import pyarrow as pa
 
     from platform_pipelines.model import RuleOutcome
     from platform_pipelines.quality.judgement import Judgement
