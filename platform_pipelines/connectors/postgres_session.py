@@ -48,8 +48,11 @@ def session(dsn: str, application: str) -> Iterator[psycopg.Connection]:
     with named_errors(dsn):
         try:
             connection = psycopg.connect(dsn, autocommit=True, application_name=application)
-        except psycopg.ProgrammingError as error:
-            msg = f"The `dsn` of the postgres connector cannot be read: {_shown(error, dsn)}"
+        except psycopg.ProgrammingError:  # its text quotes parts of the dsn
+            msg = (
+                "The `dsn` of the postgres connector cannot be read. Write it like "
+                "`postgresql://user:password@host:5432/database`, special characters percent-encoded."
+            )
             raise ConnectError(msg) from None
         with connection:
             connection.execute("; ".join(SETTINGS))

@@ -136,7 +136,7 @@ def _storable(column: ColumnType) -> ColumnType:
 def _agree(arrow: ColumnType, declared: ColumnType) -> bool:
     """Whether a column of the Arrow type can still be of the declared type, or a transform changed it."""
     if arrow.family == "list" and declared.family == "list" and arrow.element and declared.element:
-        return _agree(arrow.element, declared.element)
+        return arrow.element.family == "text" or _agree(arrow.element, declared.element)
     if arrow.family == "text":
         travels_as_text = {"text", "json", "uuid", "interval", "other"}
         unbounded = declared.family == "decimal" and (declared.size is None or not is_native(declared))
