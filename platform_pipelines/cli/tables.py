@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _PLAIN_WIDTH = 100_000
-_CELL = 60
+#: characters of a cell at most; `--json` shows all
+_CELL = 120
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> str:
