@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from platform_pipelines import duck
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.connectors.duckdb_destination import DEFAULT_SCHEMA, DuckDBLoad, refuse_view
-from platform_pipelines.connectors.duckdb_session import reading, writing
+from platform_pipelines.connectors.duckdb_session import check_creatable, reading, writing
 from platform_pipelines.connectors.duckdb_source import DuckDBQuery
 from platform_pipelines.model import LoadPlan, ReadPlan, Stream, StreamInfo
 from platform_pipelines.sql import evolve, offsets
@@ -46,12 +46,15 @@ class DuckDBConnector(Connector):
     path: Path
 
     def check(self) -> None:
-        """Open the file, or see that it could be created.
+        """Open the file, or see that it could be created; nothing is created yet.
 
         Raises:
             ConnectError: it is no database, is in use for too long, or its folder cannot be written.
         """
-        with reading(self.path) if self.path.exists() else writing(self.path) as connection:
+        if not self.path.exists():
+            check_creatable(self.path)
+            return
+        with reading(self.path) as connection:
             connection.execute("select 1")
 
     def streams(self) -> list[StreamInfo]:

@@ -7,6 +7,7 @@ closed right after, so that Dagster steps and a person's own shell take turns.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import threading
 from typing import TYPE_CHECKING
@@ -61,6 +62,18 @@ def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             raise ConnectError(msg) from error
         with contextlib.closing(_open(path, read_only=False)) as connection:
             yield connection
+
+
+def check_creatable(path: Path) -> None:
+    """See whether the file could be created.
+
+    Raises:
+        ConnectError: the nearest folder that exists cannot be written to.
+    """
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        msg = f"DuckDB database {path} cannot be created: {folder} is no folder that can be written to."
+        raise ConnectError(msg)
 
 
 def _open(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:

@@ -8,6 +8,8 @@ The clock is read first, then, a moment later, the open transactions, then the
 rows. A transaction that is in none of the two began after the clock was read;
 the moment lets a transaction that is just beginning announce itself.
 
+A standby sees only what it has replayed, so its clock is the last commit replayed.
+
 Number and text cursors have no clock: ``cursor.lag`` covers late commits there.
 """
 
@@ -16,7 +18,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.connectors.postgres_session import READER
 from platform_pipelines.cursor import Cursor
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_CLOCK = "select now() from pg_catalog.pg_sleep(0.01)"
+_CLOCK = """
+select least(now(), case when pg_is_in_recovery() then pg_last_xact_replay_timestamp() end), pg_is_in_recovery()
+from pg_catalog.pg_sleep(0.01)
+"""
 
 # vacuum and replication senders never write rows of their own; our readers never write at all
 _OPEN = """
@@ -58,9 +63,13 @@ def bounded(connection: psycopg.Connection, window: Window, family: Family | Non
     """
     if window.high is not None or family not in {"date", "timestamp", "timestamptz"}:
         return window
-    clock = _instant(connection, _CLOCK)
-    row = connection.execute(_OPEN, [READER]).fetchone()
-    oldest, hidden = row or (None, 0)
+    clock, standby = _row(connection, _CLOCK)
+    oldest, hidden = _row(connection, _OPEN, READER)
+    if standby:
+        _log.warning(
+            "This server is a standby: it does not show the transactions that are open on its primary. "
+            "Set `cursor.lag` to more than the longest transaction, or rows that commit late may be missed."
+        )
     if hidden:
         _log.warning(
             "%d sessions of other roles are hidden from this one, so rows that they commit late may be missed. "
@@ -85,9 +94,9 @@ def _held(window: Window, gid: str, prepared: dt.datetime) -> Cursor:
     return window.low
 
 
-def _instant(connection: psycopg.Connection, query: str) -> dt.datetime:
-    row = connection.execute(query.encode()).fetchone()
-    return row[0] if row else dt.datetime.max.replace(tzinfo=dt.UTC)
+def _row(connection: psycopg.Connection, query: str, *parameters: str) -> tuple[Any, ...]:
+    """The one row of an aggregate or a query of constants."""
+    return connection.execute(query.encode(), parameters).fetchall()[0]
 
 
 def _cursor(instant: dt.datetime) -> Cursor:

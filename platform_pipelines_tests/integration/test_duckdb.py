@@ -118,6 +118,14 @@ def test_a_missing_file_is_an_error_of_a_source_only(path: Path) -> None:
     assert not path.exists()
 
 
+def test_a_check_creates_nothing(path: Path, tmp_path: Path) -> None:
+    DuckDBConnector(path=tmp_path / "new" / "deep" / "warehouse.duckdb").check()
+    assert list(tmp_path.iterdir()) == []
+    path.touch()
+    with pytest.raises(ConnectError, match="is no folder that can be written to"):
+        DuckDBConnector(path=path / "warehouse.duckdb").check()
+
+
 def test_what_is_no_database_is_said_so(path: Path) -> None:
     path.write_text("not a database, but long enough to be looked at " * 100)
     with pytest.raises(ConnectError, match="cannot be opened: .*not a valid DuckDB database"):
