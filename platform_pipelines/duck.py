@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import duckdb
+
+_guard = threading.Lock()
+_instances: dict[int, duckdb.DuckDBPyConnection] = {}
 
 #: memory DuckDB may use before it spills to disk, unless the caller says otherwise
 DEFAULT_MEMORY = "256MB"
@@ -32,6 +36,10 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB connection in UTC that spills to disk and never goes online.
 
+    In-memory connections share one instance a process, and with it memory and
+    threads: opening one costs next to nothing. What they hold apart is temporary:
+    create temporary views and tables in them, and registered Arrow data.
+
     Args:
         path: database file; None for a private in-memory database.
         read_only: open the file without the write lock.
@@ -43,6 +51,37 @@ def connect(
         FatalError: an extension's wheel is not installed.
         duckdb.Error: the file cannot be opened.
     """
+    if path is None and not extensions and memory_limit is None:
+        return _shared_connection()
+    return _open(path, read_only=read_only, extensions=extensions, memory_limit=memory_limit)
+
+
+def _shared_connection() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    with _guard:
+        process = os.getpid()  # a forked child must not use its parent's threads
+        for _ in range(2):
+            if process not in _instances:
+                _instances[process] = _open(None)
+            connection = _instances[process].cursor()
+            try:
+                connection.execute("set timezone='UTC'")
+            except duckdb.FatalException:  # DuckDB closes an instance for good after an internal error
+                del _instances[process]
+            else:
+                return connection
+    msg = "The embedded DuckDB cannot be opened again after an internal error. Start the process anew."
+    raise FatalError(msg)
+
+
+def _open(
+    path: Path | str | None,
+    *,
+    read_only: bool = False,
+    extensions: Sequence[str] = (),
+    memory_limit: str | None = None,
+) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     target = ":memory:" if path is None else str(path)

@@ -129,7 +129,7 @@ def _create_view(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], s
     names = ", ".join(duck.quote(name) for name in schema.names)
     listed = ", ".join(duck.literal(str(path)) for path in paths)
     connection.execute(
-        f"create view incoming as select {names}, file_index as _file, file_row_number as _row "
+        f"create temp view incoming as select {names}, file_index as _file, file_row_number as _row "
         f"from read_parquet([{listed}], union_by_name=true, file_row_number=true)"
     )
 
