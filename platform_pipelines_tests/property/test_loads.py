@@ -148,7 +148,7 @@ def _check_append(run: Run, steps: list[Step], found: Any) -> None:
 
 
 _QUERY = "select id, value, version, _pipelines_feed from {}"
-_duckdb = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_duckdb = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 _postgres = settings(_duckdb, max_examples=12)
 
 
