@@ -85,8 +85,11 @@ def explain(error: BaseException) -> Problem:
     if isinstance(error, PipelinesError):
         return Problem(str(error), error.exit_code)
     if isinstance(error, click.UsageError):
-        usage = f"{error.ctx.get_usage()}\nTry `{error.ctx.command_path} --help`.\n\n" if error.ctx else ""
-        return Problem(error.format_message(), _USAGE_CODE, usage)
+        text = error.format_message()
+        if error.ctx is None or text.startswith("Usage:"):  # a group without a command: the help is the message
+            return Problem(text, _USAGE_CODE)
+        usage = f"{error.ctx.get_usage()}\nTry `{error.ctx.command_path} --help`.\n\n"
+        return Problem(text, _USAGE_CODE, usage)
     if isinstance(error, click.ClickException):
         return Problem(error.format_message(), error.exit_code)
     if isinstance(error, KeyboardInterrupt | click.Abort):

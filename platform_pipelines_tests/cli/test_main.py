@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from platform_pipelines.cli.main import COMMANDS
+from platform_pipelines_tests.cli.terminal import on_terminal
 
 if TYPE_CHECKING:
     from platform_pipelines_tests.cli.commands import Folder
@@ -31,7 +31,8 @@ def test_every_command_has_help(folder: Folder, name: str) -> None:
 
 def test_no_command_shows_the_help(folder: Folder) -> None:
     answer = folder.type()
-    assert "Usage: pipelines" in answer.out + answer.err
+    assert (answer.code, answer.err.count("Usage: pipelines")) == (2, 1)
+    assert "dead-letters" in answer.err
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("lst", "list"), ("dead-leters", "dead-letters"), ("chekc", "check")])
@@ -131,37 +132,15 @@ def test_characters_the_terminal_cannot_write_become_escapes(orders: Folder) -> 
     assert rb"\xc5se" in process.stdout
 
 
-def on_terminal(folder: Folder, *words: str, **environment: str) -> str:
-    """What a command writes to a terminal, stdout and stderr together."""
-    controller, terminal = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "platform_pipelines", *words],
-        env=folder.environment() | {"TERM": "xterm-256color", "COLUMNS": "150"} | environment,
-        stdin=subprocess.DEVNULL,
-        stdout=terminal,
-        stderr=terminal,
-    )
-    os.close(terminal)
-    written = b""
-    try:
-        while chunk := os.read(controller, 65_536):
-            written += chunk
-    except OSError:  # the terminal's other side is closed: the program has ended
-        pass
-    os.close(controller)
-    assert process.wait() == 0
-    return written.decode()
-
-
 def test_a_terminal_gets_tables_with_lines_and_a_progress_bar(orders: Folder) -> None:
-    written = on_terminal(orders, "run", "orders")
+    _, written = on_terminal(orders, "run", "orders")
     assert "\x1b[" in written
     assert "Reading orders" in written
     assert "─" in written
 
 
 def test_no_color_gives_plain_text_even_on_a_terminal(orders: Folder) -> None:
-    written = on_terminal(orders, "run", "orders", NO_COLOR="1")
+    _, written = on_terminal(orders, "run", "orders", NO_COLOR="1")
     assert "\x1b" not in written
     assert "orders: success" in written
 
