@@ -15,6 +15,7 @@ checks unless they say ``ignore_na=False``; for uniqueness NULLs are distinct.
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.errors import SpecError
@@ -103,7 +104,10 @@ class UserSchema:
         frame = _frame(rows)
         self._adapt(frame)
         try:
-            self._schema.validate(frame, lazy=True)
+            with warnings.catch_warnings():
+                # pandera joins its reports by a call that pandas announces to change; nothing a user could mend
+                warnings.filterwarnings("ignore", "The behavior of (array|DataFrame) concatenation", FutureWarning)
+                self._schema.validate(frame, lazy=True)
         except pandera.errors.SchemaErrors as error:
             found = error.failure_cases
         else:
@@ -113,7 +117,9 @@ class UserSchema:
             column = str(row.column) if row.schema_context == "Column" else None
             if row.index is None or row.index != row.index:
                 detail = f"{row.check} failed for the whole batch: {row.failure_case}"
-                self._batch.setdefault((column or _text(row.column), str(row.check)), detail)
+                # For a column that is missing or not wanted, the failing "value" is the column's name.
+                named = row.failure_case if str(row.check).startswith("column_in_") else row.column
+                self._batch.setdefault((_text(named), str(row.check)), detail)
             else:
                 cases.append((column, str(row.check), int(row.index)))
         return cases

@@ -1,0 +1,35 @@
+"""The YAML of the pages on rules and transforms is what the code takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from platform_pipelines.spec.parse import parse
+from platform_pipelines.spec.quality import QualitySpec
+from platform_pipelines.spec.transform import TransformSpec
+from platform_pipelines.transforms import chain
+from platform_pipelines_tests.docs.pages import ROOT, Block, blocks
+
+
+def fragments(name: str) -> list[Any]:
+    page = ROOT / "docs" / "reference" / name
+    return [pytest.param(block, id=f"{name}:{block.line}") for block in blocks(page) if block.language == "yaml"]
+
+
+@pytest.mark.parametrize("block", fragments("rules.md"))
+def test_quality_fragments_are_valid(block: Block) -> None:
+    body = parse(block.body.encode(), "page")
+    assert QualitySpec.model_validate(body).model_dump(by_alias=True, exclude_defaults=True).keys() <= body.keys()
+
+
+@pytest.mark.parametrize("block", fragments("transforms.md"))
+def test_transform_fragments_are_valid(block: Block) -> None:
+    ((kind, body),) = parse(block.body.encode(), "page")[0].items()
+    chain.check([TransformSpec(kind=kind, body=body, label=kind)])
+
+
+def test_every_kind_has_a_fragment() -> None:
+    page = (ROOT / "docs" / "reference" / "transforms.md").read_text()
+    assert [kind for kind in chain.KINDS if f"\n- {kind}:" not in page] == []
