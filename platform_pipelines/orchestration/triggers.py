@@ -59,7 +59,7 @@ def landing_condition(spec: PipelineSpec) -> Condition | None:
     """
     if not spec.triggers.after:
         return None
-    condition: Condition = (
+    condition = (
         dg.AutomationCondition.any_deps_updated().since_last_handled()
         & ~dg.AutomationCondition.any_deps_missing()
         & ~dg.AutomationCondition.any_deps_in_progress()
@@ -76,7 +76,7 @@ def following_condition(spec: PipelineSpec) -> Condition | None:
     """What lies behind landing is run with it, and only then."""
     if not spec.triggers.after:
         return None
-    requested: Condition = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested())
+    requested = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.will_be_requested())
     return requested.with_label("with landing")
 
 
