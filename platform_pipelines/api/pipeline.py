@@ -133,7 +133,6 @@ class Pipeline:
         Raises:
             UsageError: the arguments make no sense for this pipeline; nothing was done.
         """
-        project = self._reading(data)
         request = RunRequest(
             pipeline=self.name,
             partitions=tuple(partitions) if partitions else None,
@@ -143,11 +142,20 @@ class Pipeline:
             decision=decision,
             allow_destructive=allow_destructive,
         )
+        return self._run(data, callbacks, request)
+
+    def _run(self, data: Any, callbacks: object, request: RunRequest) -> RunResult:  # noqa: ANN401 - see ``_reading``
+        project = self._reading(data)
         records = RunRecords(project, self.spec, request.token)
         try:
-            return _run(project, request, records, callbacks)
+            if callbacks is None:
+                return RunResult(run(project, request), records)
+            listener = Listener(Callbacks.of(callbacks), records)
+            report = run(project, dataclasses.replace(request, progress=listener))
         finally:
             MemoryConnector.clear(self._space)
+        listener.close()
+        return RunResult(report, records)
 
     def _reading(self, data: Any) -> Project:  # noqa: ANN401 - rows come in many forms
         """The project of one run; with rows, a memory connector takes the source's place."""
@@ -171,15 +179,6 @@ class Pipeline:
         location = store or os.environ.get("PIPELINES_STORE") or Store.DEFAULT_PATH
         own = dataclasses.replace(catalog, pipelines={spec.name: spec})
         return cls(spec, Project(catalog=own, store=Store(location, catalog.root), root=catalog.root))
-
-
-def _run(project: Project, request: RunRequest, records: RunRecords, callbacks: object) -> RunResult:
-    if callbacks is None:
-        return RunResult(run(project, request), records)
-    listener = Listener(Callbacks.of(callbacks), records)
-    report = run(project, dataclasses.replace(request, progress=listener))
-    listener.close()
-    return RunResult(report, records)
 
 
 def _connector(name: str, config: Mapping[str, Any]) -> ConnectorSpec:

@@ -7,7 +7,7 @@ written here.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.model import Offset
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from platform_pipelines.model import Feed
     from platform_pipelines.spec import PipelineSpec
     from platform_pipelines.store import DataFile, FeedLog, Manifest, Verdict
+    from platform_pipelines.store.runs import Entry
 
 _ROWS = 1000
 _BOOKKEEPING = "_pipelines_"
 
 
-@dataclass(frozen=True)
+@dataclass
 class RunRecords:
     """What one run landed, judged and loaded.
 
@@ -38,6 +39,7 @@ class RunRecords:
     project: Project
     pipeline: PipelineSpec
     token: str
+    _read: list[Entry] = field(default_factory=list, repr=False)
 
     def feeds(self) -> list[Feed]:
         """Feeds this run worked on, in the order of its record."""
@@ -126,8 +128,10 @@ class RunRecords:
             body["batches"] for body in bodies if body["partition"] == feed.key and body["destination"] == destination
         )
 
-    def _entries(self) -> list[Any]:
-        return self.project.store.runs.entries(self.pipeline.name, self.token)
+    def _entries(self) -> list[Entry]:
+        """The run's record so far; each entry is read once."""
+        self._read += self.project.store.runs.entries(self.pipeline.name, self.token, skip=len(self._read))
+        return self._read
 
 
 def _rows(

@@ -76,10 +76,10 @@ class RunLog:
             return None
         return next((p for p in self.pipelines() if (self._folder / p / token).is_dir()), None)
 
-    def entries(self, pipeline: str, token: str) -> list[Entry]:
-        """A run's stages, oldest first; a record cut short by a crash is left out."""
+    def entries(self, pipeline: str, token: str, skip: int = 0) -> list[Entry]:
+        """A run's stages, oldest first, without the first ``skip``; a record cut short by a crash is left out."""
         found = []
-        for path in sorted((self._folder / pipeline / token).glob("*.json")):
+        for path in sorted((self._folder / pipeline / token).glob("*.json"))[skip:]:
             nanos, _, stage = path.stem.partition("-")
             try:
                 body = json.loads(path.read_text(encoding="utf-8"))
