@@ -64,15 +64,15 @@ def strict(sql_type: str, options: TextOptions) -> Cast:
     if sql_type in _INTEGERS:
         return Cast(sql_type, f"try_cast($x as {sql_type})::varchar = $x", f"try_cast($x as {sql_type})")
     if match := _DECIMAL.fullmatch(sql_type):
-        fraction = rf"(\.[0-9]{{0,{match[2]}}}0*)?" if match[2] != "0" else ""
-        return _matched(sql_type, rf"-?(0|[1-9][0-9]*){fraction}")
+        scaled = rf"-?(0|[1-9][0-9]*)(\.[0-9]{{0,{match[2]}}}0*)?"
+        return _matched(sql_type, scaled if match[2] != "0" else "0|-?[1-9][0-9]*")
     if sql_type in {"DOUBLE", "FLOAT"}:
         return _float(sql_type)
-    if sql_type == "BOOLEAN":
-        return _matched(sql_type, "(?i)true|false")
-    if sql_type == "BLOB":
-        return Cast(sql_type, "try(from_base64($x)) is not null", "try(from_base64($x))")
-    return _time(sql_type, options, zone_needed=True) or _other(sql_type)
+    special = {
+        "BOOLEAN": _matched(sql_type, "(?i)true|false"),
+        "BLOB": Cast(sql_type, "try(from_base64($x)) is not null", "try(from_base64($x))"),
+    }.get(sql_type)
+    return special or _time(sql_type, options, zone_needed=True) or _other(sql_type)
 
 
 def declared(sql_type: str, options: TextOptions) -> Cast:

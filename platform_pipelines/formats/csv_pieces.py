@@ -67,7 +67,7 @@ def _spool(label: str, records: Iterable[Record], columns: tuple[str, ...], spoo
         if width > 1 and record.problem is None and not record.text.strip("\r\n"):
             continue
         if record.problem is None and len(fields) == width:
-            spool.add(label, record.line, dict(zip(columns, fields, strict=True)), len(record.text))
+            spool.add(label, record.line, columns, fields, len(record.text))
         else:
             rejects.add(label, record.line, *_malformed(record, columns, fields))
 

@@ -103,16 +103,19 @@ def fits(label: str, file_format: str) -> bool:
 def data_files(folder: Path) -> Iterator[Path]:
     """All files below a folder but hidden ones and those whose names begin with ``_``, by path."""
     for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part.startswith((".", "_")) for part in parts):
+        if path.is_file() and not _hidden(folder, path):
             yield path
+
+
+def _hidden(folder: Path, path: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
 
 
 def _expand(root: Path, name: str, file_format: str) -> Iterator[InputFile]:
     if _MAGIC & set(name) and not (root / name).exists():
         archive, member = _split_archive(root, name)
         if archive is None:
-            yield from _matches(root, [p for p in root.glob(name) if p.is_file()], file_format)
+            yield from _matches(root, [p for p in root.glob(name) if p.is_file() and not _hidden(root, p)], file_format)
         else:
             yield from _members(root, archive, member, file_format)
         return

@@ -69,7 +69,7 @@ def _add(label: str, record: JsonRecord, spool: Spool, kinds: dict[str, set[str]
     for key, text in values.items():
         if text is not None:
             kinds[key].add(text[0])
-    spool.add(label, record.line, values, len(record.text))
+    spool.add(label, record.line, tuple(values), tuple(values.values()), len(record.text))
 
 
 def _distinct(columns: tuple[str, ...]) -> None:

@@ -92,9 +92,7 @@ class ReadCache:
         expected = None if stream.expected is None else stream.expected.serialize().to_pybytes()
         key = (tuple(files), file_format, options.model_dump_json(), expected, stream.type_changes)
         if self._read is None or key != self._key:
-            if self._read is not None:
-                self._read.close()
-            self._read = None
+            self._read = None  # not closed: another thread may be reading it; its files go with the last reference
             self._read = open_read(root, file_format, options, stream)
             self._read.spool()
             self._key = key

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from platform_pipelines.formats.workspace import Workspace
 
 _SHOWN = 200
+_COLUMNS = ("record", "reason")
 
 
 class Rejects:
@@ -31,7 +32,7 @@ class Rejects:
         text = json.dumps(record, ensure_ascii=False)
         text = text.encode("utf-8", "backslashreplace").decode()
         reason = f"{file} line {line}: {problem}."
-        self._spool.add(file, line, {"record": text, "reason": reason}, len(text))
+        self._spool.add(file, line, _COLUMNS, (text, reason), len(text))
         self.count += 1
 
     def read(self) -> Iterator[Rejected]:
