@@ -3,8 +3,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from platform_pipelines.connectors.logger import LoggerConnector
 from platform_pipelines.spec import secrets
 from platform_pipelines.testing.contract import DestinationContract
@@ -13,6 +11,8 @@ from platform_pipelines.testing.rows import versions
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 class TestLoggerDestination(DestinationContract):
@@ -29,7 +29,7 @@ def test_it_logs_the_first_rows_and_counts_all(caplog: pytest.LogCaptureFixture)
     assert [r.getMessage() for r in caplog.records] == [
         'people {"id": 1, "value": "a", "version": 1}',
         'people {"id": 2, "value": "b", "version": 1}',
-        "and 1 rows more of people",
+        "people and 1 rows more of people",
     ]
     assert connector.offset(loading.feed, "people") is None
 
