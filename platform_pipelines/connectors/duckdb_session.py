@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 #: seconds to wait for another process, or for a reader in this one
 WAIT_SECONDS = 60.0
 
-_BUSY = re.compile(r"Could not set lock on file|different configuration than existing|being used by another process")
+# another process has the file; or in this one another mode of opening, or an instance that is just closing
+_BUSY = re.compile(r"Could not set lock on file|different configuration than existing|already attached by database")
 _HOLDER = re.compile(r"held in (?P<program>\S+)(?: by user \S+)? \(PID (?P<pid>\d+)\)")
 _guard = threading.Lock()
 _writers: dict[Path, threading.RLock] = {}
@@ -95,7 +96,7 @@ def _open(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         return Retrying(
             retry=retry_if_exception(busy),
             stop=stop_after_delay(WAIT_SECONDS),
-            wait=wait_random_exponential(multiplier=0.02, max=1.0),
+            wait=wait_random_exponential(multiplier=0.01, max=0.1),
             reraise=True,
         )(attempt)
     except duckdb.Error as error:

@@ -272,3 +272,59 @@ def test_a_file_whose_name_looks_like_a_pattern_is_read_from_batches(path: Path,
     pq.write_table(pa.table({"id": [2]}), tmp_path / "a1.parquet")
     _run(path, rows, files=(tmp_path / "a[1].parquet",))
     assert _query(path, "select id from raw.t") == [(1,)]
+
+
+def test_forgetting_an_offset_starts_the_feed_over(path: Path) -> None:
+    connector, rows = DuckDBConnector(path=path), pa.table({"id": [1]})
+    connector.forget(_FEED, "raw.t")
+    _run(path, rows)
+    connector.forget(_FEED, "raw.t")
+    assert connector.offset(_FEED, "raw.t") is None
+    _run(path, rows)
+    assert _query(path, "select id from raw.t") == [(1,)]
+
+
+def test_a_table_of_nothing_but_its_key(path: Path) -> None:
+    _run(path, pa.table({"id": [1]}), "merge", table="raw.k")
+    receipt = _run(path, pa.table({"id": [1]}), "update", table="raw.k", feed=Feed("other"))
+    assert (receipt.loaded, receipt.superseded) == (1, 0)
+
+
+def test_updates_and_deletes_by_part_of_a_key(path: Path) -> None:
+    base = pa.table({"id": [1, 1, 2], "part": ["a", "b", "a"], "gone": pa.nulls(3, pa.string())})
+    _run(path, base)
+    changes = pa.table({"id": [1, 2, 9], "gone": pa.array([None, "yes", None])})
+    receipt = _run(path, changes, "update", feed=Feed("u"), delete_field="gone", delete_action="hard")
+    assert (receipt.staged, receipt.loaded, receipt.superseded) == (3, 2, 1)
+    assert _query(path, "select id, part from raw.t order by part") == [(1, "a"), (1, "b")]
+    receipt = _run(path, pa.table({"id": [1, 7]}), "delete", feed=Feed("d"))
+    assert (receipt.staged, receipt.loaded, receipt.superseded) == (2, 1, 1)
+    assert _query(path, "select count(*) from raw.t") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"query": 5}, "Option `query` must be SQL text, not 5"),
+        ({"columns": "id"}, "Option `columns` of stream 'raw.t' must be a list"),
+        ({"columns": ["nope"]}, "has no column 'nope'. Its columns: id"),
+        ({"where": "nope = 1"}, "nope"),
+        ({"query": "selekt"}, "Parser Error: syntax error"),
+    ],
+)
+def test_wrong_options_are_named(path: Path, options: dict[str, Any], message: str) -> None:
+    _run(path, pa.table({"id": [1]}))
+    with pytest.raises(InvalidData, match=message):
+        list(DuckDBConnector(path=path).read(Stream("raw.t", options), Window(), None))
+
+
+def test_streams_hide_bookkeeping(path: Path) -> None:
+    _run(path, pa.table({"id": [1, 2]}))
+    with duck.connect(path) as connection:
+        connection.execute(
+            "create table main.k (a int, b text, primary key (b, a)); create view raw.v as select 1 as one"
+        )
+    found = [
+        (s.name, s.key, s.rows, s.schema.names if s.schema else None) for s in DuckDBConnector(path=path).streams()
+    ]
+    assert found == [("main.k", ("b", "a"), 0, ["a", "b"]), ("raw.t", (), 2, ["id"]), ("raw.v", (), None, ["one"])]

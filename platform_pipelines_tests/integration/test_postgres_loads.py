@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from platform_pipelines.connectors.postgres import PostgresConnector
@@ -17,6 +18,7 @@ from platform_pipelines.model import Feed, Load, Mode, Offset, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _FEED = Feed("p")
 
@@ -90,6 +92,13 @@ def test_a_null_byte_names_its_column(connection: psycopg.Connection, postgres_d
     with pytest.raises(InvalidData, match=r"column 'bad' holds a NUL byte"):
         _run(postgres_database, pa.table({"good": ["a", "b"], "bad": ["a", "x\x00y"]}))
     assert _texts(connection, "select count(*) from pg_class where relname = 't'") == [0]
+
+
+def test_a_null_byte_in_a_landed_file_names_its_column(postgres_database: str, tmp_path: Path) -> None:
+    rows = pa.table({"good": ["a"], "bad": ["x\x00y"]})
+    pq.write_table(rows, tmp_path / "x.parquet")
+    with pytest.raises(InvalidData, match=r"column 'bad' holds a NUL byte"):
+        _run(postgres_database, rows, files=(tmp_path / "x.parquet",))
 
 
 def test_names_are_taken_as_they_are(connection: psycopg.Connection, postgres_database: str) -> None:
