@@ -6,6 +6,7 @@ What the steps do is left to ``steps``, when they run to ``triggers``,
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 def pipeline_assets(project: Project, spec: PipelineSpec) -> list[dg.AssetsDefinition]:
     """One definition, and so one step, for each asset of the pipeline, in the order of the flow."""
     made = _Assets(project, spec)
-    return [made.landing(), made.validated(), *(made.destination(each) for each in spec.destinations)]
+    with warnings.catch_warnings():
+        # backfill policies and code references are used on purpose; see the pinned version of Dagster
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return [made.landing(), made.validated(), *(made.destination(each) for each in spec.destinations)]
 
 
 def asset_keys(spec: PipelineSpec) -> list[dg.AssetKey]:
@@ -55,7 +59,7 @@ class _Assets:
             f"What was read from `{spec.source.stream}` ({spec.source.connector}), as it came.",
             kinds={self._kind(spec.source.connector), "parquet"},
             deps=triggers.dependencies(self.project.catalog, spec),
-            condition=triggers.landing_condition(spec),
+            condition=triggers.landing_condition(self.project.catalog, spec),
         )
         return self._definition(asset, landing_body(self.project, spec), naming.feed_pool(spec.name))
 

@@ -51,17 +51,23 @@ def _awaited(name: str, upstream: PipelineSpec | None) -> list[dg.AssetKey]:
     return [naming.destination_key(name, each.name) for each in upstream.destinations]
 
 
-def landing_condition(spec: PipelineSpec) -> Condition | None:
+def landing_condition(catalog: Catalog, spec: PipelineSpec) -> Condition | None:
     """When landing is run without being asked; None for a pipeline that waits for no other.
 
-    Once something it waits for was loaded, all of it has been loaded before, and
-    none of it, nor landing itself, is being run.
+    Once something it waits for was loaded, nothing of it is missing, and none of
+    it, nor landing itself, is being run. Where all partitions of another pipeline
+    are waited for, one that is missing does not count: the newest always begins
+    so, and one that fails must not stop what comes after for good.
     """
     if not spec.triggers.after:
         return None
+    missing = dg.AutomationCondition.any_deps_missing()
+    every = _waited_for_as_a_whole(catalog, spec)
+    if every:
+        missing = missing.ignore(dg.AssetSelection.assets(*every))
     condition = (
         dg.AutomationCondition.any_deps_updated().since_last_handled()
-        & ~dg.AutomationCondition.any_deps_missing()
+        & ~missing
         & ~dg.AutomationCondition.any_deps_in_progress()
         & ~dg.AutomationCondition.in_progress()
     )
@@ -70,6 +76,18 @@ def landing_condition(spec: PipelineSpec) -> Condition | None:
         due = dg.AutomationCondition.in_latest_time_window(_window(by_time)) | dg.AutomationCondition.missing()
         condition = due & condition
     return condition.with_label(f"after {', '.join(spec.triggers.after)}")
+
+
+def _waited_for_as_a_whole(catalog: Catalog, spec: PipelineSpec) -> list[dg.AssetKey]:
+    found = []
+    for name in spec.triggers.after:
+        upstream = catalog.pipelines.get(name)
+        if upstream is None or upstream.partitions is None:
+            continue
+        same = upstream.partitions == spec.partitions
+        if not same and not (upstream.time_partitions and spec.time_partitions):
+            found += _awaited(name, upstream)
+    return found
 
 
 def following_condition(spec: PipelineSpec) -> Condition | None:

@@ -88,6 +88,29 @@ def test_by_time_a_trigger_runs_what_never_ran_and_the_newest_with_lookback(
     assert second.get_requested_partitions(LANDING) == {"2024-01-05", "2024-01-06"}
 
 
+def test_a_partition_that_is_missing_upstream_holds_nothing_back(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    sandbox.write("orders.yaml", ORDERS + DAILY)
+    sandbox.write("report.yaml", REPORT)
+    definitions = sandbox.definitions()
+    before = dg.evaluate_automation_conditions(definitions, instance)
+    definitions.resolve_job_def("orders").execute_in_process(instance=instance, partition_key="2024-01-02")
+    after = dg.evaluate_automation_conditions(definitions, instance, cursor=before.cursor)
+    assert [after.get_num_requested(key) for key in (LANDING, VALIDATED, COPY)] == [1, 1, 1]
+
+
+def test_a_day_waits_for_that_day_upstream(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
+    sandbox.write("orders.yaml", ORDERS + DAILY)
+    sandbox.write("report.yaml", REPORT + DAYS)
+    definitions = sandbox.definitions()
+    before = dg.evaluate_automation_conditions(definitions, instance, evaluation_time=NOW)
+    definitions.resolve_job_def("orders").execute_in_process(instance=instance, partition_key="2024-01-02")
+    after = dg.evaluate_automation_conditions(definitions, instance, cursor=before.cursor, evaluation_time=NOW)
+    for key in (LANDING, VALIDATED, COPY):
+        assert after.get_requested_partitions(key) == {"2024-01-02"}
+
+
 def test_a_partitioned_pipeline_may_wait_for_one_with_other_partitions(sandbox: Sandbox) -> None:
     sandbox.write("orders.yaml", ORDERS + DAILY)
     sandbox.write(
