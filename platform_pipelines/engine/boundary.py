@@ -20,6 +20,8 @@ from platform_pipelines.cursor import NANOS_PER_UNIT, Cursor
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
     from platform_pipelines.model import Rejected
@@ -62,13 +64,13 @@ class Boundary:
         """The batch without the rows an earlier batch holds."""
         import numpy as np
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         if not self._owed:
             return batch
-        candidates = self._candidates(batch, watermark)
-        if not candidates.size:
+        candidates, rows = _missing_or(batch, self._field, watermark, pc.less_equal)
+        if not rows.num_rows:
             return batch
-        rows = batch.take(pa.array(candidates))
         keep = np.ones(batch.num_rows, dtype=bool)
         digests = self._hasher.digests(rows, self._owed_columns)
         for index, key, digest in zip(candidates, self._keys(rows), digests, strict=True):
@@ -87,24 +89,19 @@ class Boundary:
 
     def observe(self, batch: pa.RecordBatch) -> None:
         """Note the cursors of rows that are kept, and the hashes the next read will owe."""
-        import numpy as np
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         column = batch.column(self._field)
         self.columns = tuple(batch.schema.names)
         extremes = pc.min_max(column)
         low, high = Cursor.from_scalar(extremes["min"]), Cursor.from_scalar(extremes["max"])
-        mask = pc.is_null(column)
+        threshold = None
         if high is not None and low is not None:
             self.high = high if self.high is None or high.at_least(self.high) else self.high
             self.low = low if self.low is None or self.low.at_least(low) else self.low
-            if high.at_least(self._reread_from(self.high)):
-                threshold = cursor_scalar(self._reread_from(self.high), column.type)
-                mask = pc.or_(mask, pc.greater_equal(column, threshold).fill_null(fill_value=False))
-        tail = np.flatnonzero(np.asarray(mask))
-        if tail.size:
-            rows = batch.take(pa.array(tail))
+            threshold = self._reread_from(self.high)
+        if column.null_count or (high is not None and threshold is not None and high.at_least(threshold)):
+            rows = _missing_or(batch, self._field, threshold, pc.greater_equal)[1]
             for key, digest in zip(self._keys(rows), self._hasher.digests(rows, self.columns), strict=True):
                 self._leave(key, digest)
 
@@ -130,22 +127,28 @@ class Boundary:
     def _leave(self, key: str, digest: bytes) -> None:
         self._left.setdefault(key, Counter())[digest] += 1
 
-    def _candidates(self, batch: pa.RecordBatch, watermark: Cursor | None) -> Any:  # noqa: ANN401 - numpy array
-        import numpy as np
-        import pyarrow.compute as pc
-
-        column = batch.column(self._field)
-        mask = pc.is_null(column)
-        if watermark is not None:
-            at_or_below = pc.less_equal(column, cursor_scalar(watermark, column.type))
-            mask = pc.or_(mask, at_or_below.fill_null(fill_value=False))
-        return np.flatnonzero(np.asarray(mask))
-
     def _keys(self, rows: pa.RecordBatch) -> list[str]:
         encoded = rows.column(self._field).dictionary_encode()
         texts = [Cursor.from_scalar(value) for value in encoded.dictionary]
         keys = [_VALUE + cursor.text if cursor else _NULL for cursor in texts]
         return [_NULL if index is None else keys[index] for index in encoded.indices.to_pylist()]
+
+
+def _missing_or(
+    batch: pa.RecordBatch, field: str, bound: Cursor | None, compare: Callable[..., Any]
+) -> tuple[npt.NDArray[np.intp], pa.RecordBatch]:
+    """Positions and rows whose cursor is NULL or compares with ``bound``."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = batch.column(field)
+    chosen = np.asarray(pc.is_null(column))
+    if bound is not None:
+        compared = compare(column, cursor_scalar(bound, column.type))
+        chosen = chosen | np.asarray(compared.fill_null(fill_value=False))
+    positions = np.flatnonzero(chosen)
+    return positions, batch.take(pa.array(positions, pa.int64()))
 
 
 def cursor_scalar(cursor: Cursor, data_type: pa.DataType) -> pa.Scalar[Any]:

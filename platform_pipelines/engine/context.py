@@ -13,6 +13,8 @@ from platform_pipelines.store.runs import new_token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pyarrow as pa
+
     from platform_pipelines.connectors.base import Connector
     from platform_pipelines.engine.project import Project
     from platform_pipelines.model import Feed
@@ -87,6 +89,11 @@ class Context:
     def record(self, stage: str, body: dict[str, Any]) -> None:
         """Add to the run's record."""
         self.project.store.runs.add(self.pipeline.name, self.token, stage, body)
+
+    @cached_property
+    def referenced(self) -> dict[tuple[str, str, tuple[str, ...]], pa.Table]:
+        """Small tables that this run has read for joins and foreign keys."""
+        return {}
 
     @cached_property
     def _opened(self) -> dict[str, Connector]:

@@ -1,12 +1,19 @@
-"""Reads the tables that joins and foreign keys refer to, through the saved connectors."""
+"""Reads the tables that joins and foreign keys refer to, through the saved connectors.
+
+Within one run a small table is read once, whatever the number of partitions.
+"""
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from platform_pipelines.connectors.base import Source
 from platform_pipelines.errors import InvalidData, SpecError
 from platform_pipelines.model import Stream, Window
+
+#: bytes of a referenced table that are held for the rest of a run
+REMEMBERED_BYTES = 16_000_000
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +32,32 @@ def references(context: Context) -> Lookup:
         if not isinstance(source, Source):
             msg = f"Connector `{connector}` cannot be read: it is a destination only. Refer to another connector."
             raise SpecError(msg, file=context.pipeline.file, line=context.pipeline.line)
+        known = context.referenced.get((connector, table, columns))
+        if known is not None:
+            return known.to_reader()
         options = {"columns": list(columns)} if columns and "columns" in source.source_options else {}
-        return _reader(source, Stream(table, options), connector, columns)
+        reader = _reader(source, Stream(table, options), connector, columns)
+        return _remember(context, (connector, table, columns), reader)
 
     return lookup
+
+
+def _remember(
+    context: Context, key: tuple[str, str, tuple[str, ...]], reader: pa.RecordBatchReader
+) -> pa.RecordBatchReader:
+    """Keep the rows for the rest of the run if they are few; else hand them on as they come."""
+    import pyarrow as pa
+
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in reader:
+        held.append(batch)
+        size += batch.nbytes
+        if size > REMEMBERED_BYTES:
+            return pa.RecordBatchReader.from_batches(reader.schema, itertools.chain(held, reader))
+    table = pa.Table.from_batches(held, reader.schema)
+    context.referenced[key] = table
+    return table.to_reader()
 
 
 def _reader(source: Source, stream: Stream, connector: str, columns: tuple[str, ...]) -> pa.RecordBatchReader:

@@ -7,6 +7,7 @@ until a manifest or a verdict names them.
 from __future__ import annotations
 
 import hashlib
+import io
 import queue
 import threading
 import time
@@ -182,14 +183,13 @@ class _Part:
         return DataFile(self._name, self._rows, self._sink.size, self._sink.digest.hexdigest())
 
 
-class _HashingSink:
-    """A write-only file that hashes on the way."""
+class _HashingSink(io.RawIOBase):
+    """A write-only file that counts and hashes on the way."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
         self.digest = hashlib.sha256()
         self.size = 0
-        self.closed = False
 
     def write(self, data: Any) -> int:  # noqa: ANN401 - any buffer pyarrow hands over
         view = memoryview(data)
@@ -198,22 +198,12 @@ class _HashingSink:
         self.size += view.nbytes
         return view.nbytes
 
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
     def tell(self) -> int:
         return self.size
 
-    def flush(self) -> None:
-        self._file.flush()
-
-    def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self._file.close()
-
-    def readable(self) -> bool:
-        return False
-
     def writable(self) -> bool:
         return True
-
-    def seekable(self) -> bool:
-        return False
