@@ -17,6 +17,14 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+def settled(page: Page) -> None:
+    """Wait until the asset graph has come to rest, and the welcome dialog, which comes late, is gone."""
+    page.get_by_role("button", name="Materialize all").wait_for()
+    page.wait_for_timeout(4_000)
+    page.get_by_text("Overview").first.hover()  # an action, which makes Playwright close the dialog
+    page.wait_for_timeout(500)
+
+
 @contextlib.contextmanager
 def browser_page(width: int = 1600, height: int = 1000) -> Iterator[Page]:
     """A page that closes Dagster's welcome dialog whenever it is in the way."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_pipelines.demo.data import prepare
+from platform_pipelines_tests.demo.running import environment
 from platform_pipelines_tests.servers import free_port
 
 if TYPE_CHECKING:
@@ -22,26 +23,22 @@ _START_SECONDS = 90.0
 #: runs start at once: no daemon is there to take them out of a queue
 _SETTINGS = """
 telemetry: {enabled: false}
-run_coordinator: {module: dagster, class: DefaultRunCoordinator}
+run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}
 """
 
 
 @contextlib.contextmanager
 def webserver(folder: Path) -> Iterator[str]:
     """Serve the packaged pipelines with the demo's data in ``folder``; yields the address."""
-    home = folder / "home"
-    home.mkdir()
-    (home / "dagster.yaml").write_text(_SETTINGS)
+    home = dagster_home(folder)
     prepare(folder)
     port = free_port()
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PIPELINES_", "DAGSTER_"))}
-    environment = inherited | {"DAGSTER_HOME": str(home), "PIPELINES_STORE": str(folder / "store")}
     program = Path(sys.executable).with_name("dagster-webserver")
     with (folder / "webserver.log").open("wb") as log:
         process = subprocess.Popen(
             [program, "-m", "platform_pipelines.definitions", "-h", "127.0.0.1", "-p", str(port)],
             cwd=folder,
-            env=environment,
+            env=environment(folder) | {"DAGSTER_HOME": str(home)},
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -57,6 +54,14 @@ def webserver(folder: Path) -> Iterator[str]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # runs and code servers that it left behind
         process.wait()
+
+
+def dagster_home(folder: Path) -> Path:
+    """Dagster's own folder in ``folder``, made if it is not there."""
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    (home / "dagster.yaml").write_text(_SETTINGS)
+    return home
 
 
 def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:

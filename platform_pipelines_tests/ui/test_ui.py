@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 
 from platform_pipelines_tests.ui.browser import browser_page, chromium
+from platform_pipelines_tests.ui.screenshot import open_graph
 from platform_pipelines_tests.ui.server import webserver
 
 if TYPE_CHECKING:
@@ -29,9 +31,14 @@ def test_a_pipeline_is_launched_and_looked_at_in_the_browser(tmp_path: Path) -> 
 
 
 def _graph_shows_every_pipeline(page: Page, address: str, pictures: Path) -> None:
-    page.goto(f"{address}/asset-groups")
-    page.get_by_role("button", name="Materialize all").wait_for()
-    page.get_by_text("delays").first.wait_for()
+    open_graph(page, address)
+    for stage, number in (
+        ("landing", PIPELINES),
+        ("validated", PIPELINES),
+        ("warehouse", PIPELINES),
+        ("lake", PIPELINES - 1),
+    ):
+        assert page.locator("foreignObject").filter(has_text=re.compile(rf"\b{stage}\b")).count() >= number
     page.screenshot(path=pictures / "graph.png")
 
 
@@ -56,5 +63,5 @@ def _checks_show(page: Page, address: str, pictures: Path) -> None:
 def _metadata_shows(page: Page, address: str, pictures: Path) -> None:
     page.goto(f"{address}/assets/airlines/warehouse?view=overview")
     page.get_by_text("Latest materialization").first.wait_for()
-    page.get_by_text("rows").first.wait_for()
+    page.get_by_text("rows_loaded", exact=True).first.wait_for()
     page.screenshot(path=pictures / "metadata.png")
