@@ -46,9 +46,12 @@ def postgres() -> Iterator[str]:
         data = root / "data"
         _run([binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"], owner)
         process, port = _start(binaries, root, owner)
+        watch = _watch(process.pid)
         try:
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
         finally:
+            watch.kill()
+            watch.communicate()
             process.send_signal(signal.SIGINT)  # fast shutdown: open sessions are ended
             process.wait(_STOP_SECONDS)
     finally:
@@ -107,6 +110,12 @@ def _start(binaries: Path, root: Path, owner: dict[str, Any]) -> tuple[subproces
         if _answers(process, port):
             return process, port
     raise AssertionError((root / "log").read_text())
+
+
+def _watch(pid: int) -> subprocess.Popen[bytes]:
+    """A shell that stops the server should this process be killed: its input ends then."""
+    command = ["/bin/sh", "-c", 'cat > /dev/null; kill -INT "$0"', str(pid)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
