@@ -15,6 +15,7 @@
     │   ├── OffsetConflict   another run loaded the batch first
     │   └── ConnectError     the system cannot be reached                    exit 4
     └── FatalError           call someone: a promise would be broken         exit 1
+        ├── UnexpectedError  an exception that nobody foresaw, as its cause
         ├── StoreCorrupt     the landing log does not say what it must
         └── AccountingError  rows read are not all accounted for
 
@@ -130,6 +131,20 @@ class ConnectError(RetriableError):
 
 class FatalError(PipelinesError):
     """Going on would break a promise: someone must look."""
+
+
+class UnexpectedError(FatalError):
+    """An exception that nobody foresaw; it is the cause of this one."""
+
+    @classmethod
+    def of(cls, error: Exception, doing: str) -> UnexpectedError:
+        """Wrap ``error``, which ended what was being done; its traceback stays with it."""
+        wrapped = cls(
+            f"{doing} ended with an error that was not foreseen: {type(error).__name__}: {error}. Nothing is half "
+            "done. See the traceback with PIPELINES_DEBUG=1, and please report it."
+        )
+        wrapped.__cause__ = error
+        return wrapped
 
 
 class StoreCorrupt(FatalError):

@@ -6,6 +6,7 @@ their order, and where their rows go.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from platform_pipelines.engine.reference import references
 from platform_pipelines.engine.relation import prepare
 from platform_pipelines.quality import gate
 from platform_pipelines.quality.judge import judge
+from platform_pipelines.relations import columns
 from platform_pipelines.store import Verdict
 from platform_pipelines.transforms.metadata import carry_metadata
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from platform_pipelines.store import FeedLog, Manifest
 
 _CHUNK = 65_536
+_ROUNDED = re.compile(r"DECIMAL|U?HUGEINT|UBIGINT")
 
 _DISCARDED = (
     "'discarded' as _pipelines_rule, ['discarded'] as _pipelines_rules, "
@@ -99,8 +102,8 @@ class _Bench:
             self._unread(f"select record, rule, reason from read_parquet({duck.literal(str(path))})")
         for rejects in self.prepared.rejects if self.prepared else ():
             self._unread(
-                f"select to_json(r)::varchar as record, _pipelines_rule as rule, _pipelines_reason as reason "
-                f"from (select * from {duck.quote(rejects)}) as r"
+                f"select {self._as_json(rejects)} as record, _pipelines_rule as rule, _pipelines_reason as reason "
+                f"from {duck.quote(rejects)}"
             )
 
     def judge(self, *, lenient: bool, released: bool) -> Judged:
@@ -196,6 +199,16 @@ class _Bench:
             transforms=transformed.outcomes if transformed else (),
             schema=schema,
         )
+
+    def _as_json(self, relation: str) -> str:
+        """A row as JSON text; numbers that JSON readers would round are written as texts."""
+        types = columns(self.connection, relation)
+        parts = [
+            f"{duck.literal(name)}, {duck.quote(name)}" + ("::varchar" if _ROUNDED.match(kind) else "")
+            for name, kind in types.items()
+            if not name.startswith("_pipelines_")
+        ]
+        return f"json_object({', '.join(parts)})::varchar"
 
     def _unread(self, sql: str) -> None:
         for batch in self.connection.execute(sql).to_arrow_reader(_CHUNK):

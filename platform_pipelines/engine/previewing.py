@@ -12,6 +12,7 @@ from platform_pipelines.engine.judging import row_rules_only
 from platform_pipelines.engine.landing import readable
 from platform_pipelines.engine.reference import references
 from platform_pipelines.engine.sample import sample_rows
+from platform_pipelines.errors import UsageError
 from platform_pipelines.quality.judge import judge
 from platform_pipelines.transforms import chain
 from platform_pipelines.transforms.metadata import carry_metadata
@@ -73,10 +74,18 @@ def preview(project: Project, name: str, limit: int = 10, partition: str | None 
 
 
 def default_feed(context: Context, partition: str | None) -> Feed:
-    """The feed asked for; the latest partition where none was."""
-    if partition is None and context.pipeline.partitions is not None:
-        return context.pipeline.feeds(utc_now())[-1]
-    return context.pipeline.feed(partition)
+    """The feed asked for; the latest partition where none was.
+
+    Raises:
+        UsageError: no such partition, or none exists yet.
+    """
+    if partition is not None or context.pipeline.partitions is None:
+        return context.pipeline.feed(partition)
+    feeds = context.pipeline.feeds(utc_now())
+    if not feeds:
+        msg = f"Pipeline `{context.pipeline.name}` has no partition yet: its first one begins in the future."
+        raise UsageError(msg)
+    return feeds[-1]
 
 
 def preview_rows(context: Context, feed: Feed, limit: int) -> PreviewReport:

@@ -20,7 +20,7 @@ from platform_pipelines.engine.report import Validated
 from platform_pipelines.engine.scope import feeds_to_run, resolve_window
 from platform_pipelines.engine.summary import Outcome, summarize
 from platform_pipelines.engine.validation import validate
-from platform_pipelines.errors import GateClosed, PipelinesError, UsageError
+from platform_pipelines.errors import GateClosed, PipelinesError, UnexpectedError, UsageError
 from platform_pipelines.spec.secrets import mask
 from platform_pipelines.store.runs import new_token
 
@@ -128,7 +128,8 @@ def recorded(context: Context, outcome: Outcome) -> Iterator[None]:
     """Turn what a stage raises into the feed's outcome, and record it."""
     try:
         yield
-    except PipelinesError as error:
+    except Exception as caught:  # noqa: BLE001 - kept as the cause: one feed must not stop the others
+        error = caught if isinstance(caught, PipelinesError) else UnexpectedError.of(caught, f"Feed {outcome.feed.id}")
         outcome.error = error
         if isinstance(error, GateClosed) and isinstance(error.validated, Validated):
             outcome.validated = error.validated
@@ -138,7 +139,8 @@ def recorded(context: Context, outcome: Outcome) -> Iterator[None]:
 def _try_load(context: Context, feed: Feed, name: str) -> Loaded | PipelinesError:
     try:
         return load(context, feed, name)
-    except PipelinesError as error:
+    except Exception as caught:  # noqa: BLE001 - kept as the cause: one destination must not stop the others
+        error = caught if isinstance(caught, PipelinesError) else UnexpectedError.of(caught, f"Loading `{name}`")
         context.record("error", {"partition": feed.key, "destination": name, "error": mask(str(error))})
         return error
 

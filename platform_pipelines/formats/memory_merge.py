@@ -60,7 +60,8 @@ def merge(current: pa.Table | None, stage: pa.Table, load: Load) -> tuple[pa.Tab
     rows = stage.num_rows
     stage = stage.select(kept_columns(load))
     stage = stage.append_column(FEED, _repeat(load.feed.id, rows))
-    if current is None:
+    replaced = load.mode == "replace" and load.fresh and load.feed.partition is None
+    if current is None or (replaced and load.allow_destructive):
         current = stage.schema.empty_table()
     schema = unified(current.schema, stage.schema)
     if load.mode in {"append", "replace"}:
