@@ -21,7 +21,7 @@ demo: setup  ## run the demo pipelines on real data and print what happened
 
 test: setup  ## run all tests; fails below 90 % branch coverage of spec, store and engine
 	@$(BIN)/coverage erase
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-branch --cov-report= $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --cov --cov-branch --cov-report= $(ARGS)
 	@$(BIN)/coverage report --include='$(CORE)' --fail-under=90
 
 check: setup  ## lint, format, types and import layers

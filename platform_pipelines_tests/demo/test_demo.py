@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from platform_pipelines_tests.demo.expected import Expected
     from platform_pipelines_tests.demo.running import Demo
 
+#: one process runs the demo for all of them
+pytestmark = pytest.mark.xdist_group("demo")
+
 INPUTS = [expected.airlines, expected.airports, expected.planes, expected.weather, expected.flights]
 WATERMARKS = {"weather": "2013-12-30T23:00:00Z", "flights": "2014-01-01T04:00:00Z"}
 

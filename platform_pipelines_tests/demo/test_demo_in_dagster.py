@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: one process runs the demo for all of them
+pytestmark = pytest.mark.xdist_group("demo")
+
+
 @pytest.mark.timeout(600)
 def test_dagster_arrives_at_the_same_tables(demo: Demo, tmp_path: Path) -> None:
     home, folder = tmp_path / "home", tmp_path / "project"
