@@ -25,6 +25,8 @@ ACCOUNTING = "accounting"
 SCHEMA = "schema"
 #: types of the outcomes of a pandera schema's checks, one each
 _SCHEMA_TYPES = frozenset({"schema", "schema_batch"})
+#: sentences in a check's description at most
+_DETAILS = 5
 _SEVERITIES = {"error": dg.AssetCheckSeverity.ERROR}
 
 
@@ -89,7 +91,7 @@ def _result(name: str, severity: str | None, found: Sequence[tuple[str | None, R
     names = [partition for partition, _ in failed if partition is not None]
     if names:
         metadata["failed_partitions"] = dg.MetadataValue.json(list(dict.fromkeys(names)))
-    detail = mask(" ".join(dict.fromkeys(outcome.detail for _, outcome in failed or found if outcome.detail)))
+    detail = _detail(failed or found)
     if detail:
         metadata["detail"] = dg.MetadataValue.text(detail)
     return dg.AssetCheckResult(
@@ -99,6 +101,14 @@ def _result(name: str, severity: str | None, found: Sequence[tuple[str | None, R
         metadata=metadata,
         description=detail or (None if found else "Nothing new to check."),
     )
+
+
+def _detail(found: Sequence[tuple[str | None, RuleOutcome]]) -> str:
+    """What the outcomes say, each once and behind its partition, the first few of many."""
+    texts = [outcome.detail if p is None else f"{p}: {outcome.detail}" for p, outcome in found if outcome.detail]
+    texts = list(dict.fromkeys(texts))
+    more = [f"… and {len(texts) - _DETAILS} more."] if len(texts) > _DETAILS else []
+    return mask(" ".join([*texts[:_DETAILS], *more]))
 
 
 def _partitions(reports: Sequence[Report]) -> dict[str, Any]:

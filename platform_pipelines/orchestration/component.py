@@ -36,7 +36,10 @@ class PipelineComponent(dg.Component, dg.Model, dg.Resolvable):
 
     name: str = Field(description="Letters, digits and underscores.")
     source: dict[str, Any] = Field(description="What is read: connector, stream, mode, cursor …")
-    destinations: list[dict[str, Any]] = Field(description="Where rows are loaded, each exactly once.")
+    destinations: list[dict[str, Any]] | None = Field(default=None, description="Where rows are loaded, exactly once.")
+    destination: dict[str, Any] | None = Field(default=None, description="A single destination, in the short form.")
+    engine: dict[str, Any] | None = Field(default=None, description="Checkpoints, in the short form.")
+    domain_id: str | None = Field(default=None, description="The asset group, in the short form.")
     domain: str | None = Field(default=None, description="The asset group.")
     description: str | None = Field(default=None, description="What this pipeline is for.")
     owners: list[str] | None = Field(default=None, description="E-mail addresses or team:NAME.")

@@ -33,8 +33,9 @@ _LONGEST: dict[Grain, dt.timedelta] = {
 def dependencies(catalog: Catalog, spec: PipelineSpec) -> list[dg.AssetDep]:
     """What landing waits for: every destination of the pipelines it runs after.
 
-    A pipeline that this code location does not know, as in a ``dg`` project, is
-    waited for at its validated rows, whose key needs no more than its name.
+    Components of a ``dg`` project do not know each other: there ``orders/warehouse``
+    names an asset, and ``orders`` alone is waited for at its validated rows, the
+    last asset whose key needs no more than the name.
     """
     own = partitions_definition(spec.partitions)
     found = []
@@ -47,7 +48,7 @@ def dependencies(catalog: Catalog, spec: PipelineSpec) -> list[dg.AssetDep]:
 
 def _awaited(name: str, upstream: PipelineSpec | None) -> list[dg.AssetKey]:
     if upstream is None:
-        return [naming.validated_key(name)]
+        return [dg.AssetKey(name.split("/")) if "/" in name else naming.validated_key(name)]
     return [naming.destination_key(name, each.name) for each in upstream.destinations]
 
 

@@ -27,6 +27,13 @@ root_module = "shop_data"
 [tool.dg.cli]
 suppress_warnings = ["project_and_activated_venv_mismatch"]
 """
+SHORT = {
+    "name": "copies",
+    "domain_id": "sales",
+    "source": {"name": "shop", "stream": "main.orders"},
+    "destination": {"name": "copy", "config": {"table": "orders", "mode": "replace"}},
+    "triggers": {"after": ["orders/warehouse"]},
+}
 DEFINITIONS = """
 from pathlib import Path
 
@@ -53,9 +60,11 @@ def project(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-def declare(sandbox: Sandbox, attributes: dict[str, Any]) -> None:
+def declare(sandbox: Sandbox, attributes: dict[str, Any], folder: str = "orders") -> None:
     text = yaml.safe_dump({"type": "platform_pipelines.PipelineComponent", "attributes": attributes})
-    (sandbox.folder / "src" / "shop_data" / "defs" / "orders" / "defs.yaml").write_text(text, encoding="utf-8")
+    file = sandbox.folder / "src" / "shop_data" / "defs" / folder / "defs.yaml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
 
 
 def dg(sandbox: Sandbox, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -72,6 +81,7 @@ def dg(sandbox: Sandbox, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_dg_checks_lists_and_runs_a_pipeline(project: Sandbox) -> None:
+    declare(project, SHORT, "copies")
     checked = dg(project, "check", "yaml")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     listed = dg(project, "list", "defs", "--json")
@@ -81,9 +91,14 @@ def test_dg_checks_lists_and_runs_a_pipeline(project: Sandbox) -> None:
         "orders/landing",
         "orders/validated",
         "orders/warehouse",
+        "copies/landing",
+        "copies/validated",
+        "copies/copy",
     }
-    assert [job["name"] for job in found["jobs"]] == ["orders"]
-    launched = dg(project, "launch", "--assets", "*")
+    dependencies = {asset["asset_key"]: asset["dependency_keys"] for asset in found["assets"]}
+    assert dependencies["copies/landing"] == ["orders/warehouse"]
+    assert {job["name"] for job in found["jobs"]} == {"orders", "copies"}
+    launched = dg(project, "launch", "--assets", 'key:"orders/*"')
     assert launched.returncode == 0, launched.stderr
     assert project.sql("warehouse", "select count(*) from raw.orders") == [(7,)]
 

@@ -7,9 +7,13 @@ from platform_pipelines.model import Feed
 from platform_pipelines.orchestration.failures import failure
 from platform_pipelines.orchestration.stages import Outcome
 from platform_pipelines.spec.secrets import resolve
+from platform_pipelines_tests.orchestration.conftest import CONNECTORS, ORDERS
 
 if TYPE_CHECKING:
+    import dagster as dg
     import pytest
+
+    from platform_pipelines_tests.orchestration.conftest import Sandbox
 
 SECRET = "hunter2-very-secret"  # noqa: S105 - it is to be masked
 
@@ -24,6 +28,22 @@ def test_secrets_are_masked_wherever_an_error_is_shown(monkeypatch: pytest.Monke
     trace = surprise.metadata["traceback"].value
     assert "ValueError: bad value ***" in trace
     assert SECRET not in str(surprise.metadata) + str(foreseen.metadata)
+
+
+def test_no_event_of_a_run_holds_a_secret(
+    sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PG_PASSWORD", SECRET)
+    down = 'pg: {type: postgres, dsn: "postgresql://shop:${env://PG_PASSWORD}@127.0.0.1:1/shop"}\n'
+    sandbox.write("connectors.yaml", CONNECTORS + down)
+    table = "  - {connector: pg, table: raw.orders, mode: append}\nretries: {max: 0}\n"
+    sandbox.write("orders.yaml", ORDERS + table)
+    job = sandbox.definitions().resolve_job_def("orders")
+    result = job.execute_in_process(instance=instance, raise_on_error=False)
+    assert {event.step_key for event in result.get_step_failure_events()} == {"orders__pg"}
+    assert SECRET not in "".join(str(entry) for entry in instance.all_logs(result.run_id))
+    printed = capfd.readouterr()
+    assert SECRET not in printed.out + printed.err
 
 
 def raised(text: str) -> Exception:
