@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from platform_pipelines.engine import RunRequest, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from platform_pipelines.engine import Project, RunReport
 
@@ -26,7 +26,7 @@ def run_all(project: Project) -> list[RunReport]:
     return list(reports.values())
 
 
-def ordered(project: Project) -> Iterator[str]:
+def ordered(project: Project) -> Iterable[str]:
     """Names of all pipelines, each after the ones named in its ``triggers.after``."""
     pipelines = project.catalog.pipelines
     return TopologicalSorter({name: pipelines[name].triggers.after for name in sorted(pipelines)}).static_order()
