@@ -108,13 +108,24 @@ class Cursor:
         """The cursor of an Arrow scalar; None for NULL.
 
         Raises:
-            CursorError: the type has no order that a watermark could follow.
+            CursorError: the type has no order that a watermark could follow, or the value is infinite.
         """
-        import pyarrow as pa
-
         kind = kind_of(scalar.type)
         if not scalar.is_valid:
             return None
+        try:
+            return cls._of(scalar, kind)
+        except (OverflowError, ValueError) as error:
+            msg = (
+                "A cursor value lies beyond the years 1 to 9999 (such as `infinity`), so no watermark can follow it. "
+                "Leave such rows out, for example with `source.options.where`, or mend them."
+            )
+            raise CursorError(msg) from error
+
+    @classmethod
+    def _of(cls, scalar: pa.Scalar[Any], kind: CursorKind) -> Cursor:
+        import pyarrow as pa
+
         if kind in {"timestamp", "timestamptz"}:
             nanos = scalar.cast(pa.int64()).as_py() * NANOS_PER_UNIT[scalar.type.unit]
             return cls(kind, _format_nanoseconds(nanos, zoned=kind == "timestamptz"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.model import Offset
+from platform_pipelines.rows import to_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -143,7 +144,7 @@ def _rows(
         with pq.ParquetFile(path) as file:
             wanted = columns or [name for name in file.schema_arrow.names if not name.startswith(_BOOKKEEPING)]
             for batch in file.iter_batches(batch_size=_ROWS, columns=list(wanted)):
-                yield from batch.to_pylist()
+                yield from to_rows(batch)
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - any JSON value

@@ -6,6 +6,7 @@ load, retry) belongs to the engine, and shared SQL to ``platform_pipelines.sql``
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +15,7 @@ from platform_pipelines.model import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     import pyarrow as pa
 
@@ -63,6 +65,10 @@ class Connector(BaseModel):
             ConnectError: it cannot be reached or refuses the credentials.
         """
         raise NotImplementedError
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep open what is costly to open, over several loads in a row; nothing by default."""
+        return contextlib.nullcontext()
 
 
 @runtime_checkable

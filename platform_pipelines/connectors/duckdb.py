@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from platform_pipelines import duck
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.connectors.duckdb_destination import DEFAULT_SCHEMA, DuckDBLoad, refuse_view
-from platform_pipelines.connectors.duckdb_session import check_creatable, reading, writing
+from platform_pipelines.connectors.duckdb_session import check_creatable, held, reading, writing
 from platform_pipelines.connectors.duckdb_source import DuckDBQuery
 from platform_pipelines.model import LoadPlan, ReadPlan, Stream, StreamInfo
 from platform_pipelines.sql import evolve, offsets
@@ -23,6 +23,7 @@ from platform_pipelines.sql.tables import OFFSETS, TableName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     import pyarrow as pa
 
@@ -44,6 +45,10 @@ class DuckDBConnector(Connector):
 
     type: Literal["duckdb"] = "duckdb"
     path: Path
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep the file open over several loads; see :func:`duckdb_session.held`."""
+        return held(self.path)
 
     def check(self) -> None:
         """Open the file, or see that it could be created; nothing is created yet.

@@ -65,6 +65,21 @@ def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
 
 
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep the file open for writing: what is written meanwhile shares the instance, and closes it once, at the end.
+
+    Closing a database writes its checkpoint, which costs more than a small load.
+
+    Raises:
+        ConnectError: see :func:`writing`.
+    """
+    with writing(path) as _:
+        pass  # creates the file and its folder
+    with named_errors(path), contextlib.closing(_open(path, read_only=False)):
+        yield
+
+
 def check_creatable(path: Path) -> None:
     """See whether the file could be created.
 

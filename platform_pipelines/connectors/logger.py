@@ -15,6 +15,7 @@ from pydantic import Field
 
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.model import Receipt
+from platform_pipelines.rows import to_rows
 from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class LoggerConnector(Connector):
         out, level = logging.getLogger(self.logger), _LEVELS[self.level]
         rows = 0
         for batch in batches:
-            for record in batch.slice(0, max(0, self.limit - rows)).to_pylist():
+            for record in to_rows(batch.slice(0, max(0, self.limit - rows))):
                 out.log(level, "%s %s", load.table, mask(json.dumps(record, default=str, ensure_ascii=False)))
             rows += batch.num_rows
         if rows > self.limit:

@@ -18,6 +18,7 @@ from platform_pipelines.engine.running import close, load_all, recorded
 from platform_pipelines.engine.sample import show
 from platform_pipelines.engine.summary import Outcome
 from platform_pipelines.engine.validation import validate
+from platform_pipelines.rows import to_rows
 from platform_pipelines.store import Manifest
 from platform_pipelines.store.writer import PartWriter
 
@@ -112,7 +113,7 @@ def letters(log: FeedLog, verdict: Verdict) -> Iterator[dict[str, Any]]:
     for path in log.paths(verdict.epoch, verdict.dead):
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=1000):
-                for row in batch.to_pylist():
+                for row in to_rows(batch):
                     yield (_unread_letter(row) if is_unread(path) else _row_letter(row)) | common
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from platform_pipelines.engine.context import Context
+from platform_pipelines.engine.holding import Holding
 from platform_pipelines.engine.landing import land
 from platform_pipelines.engine.loading import load
 from platform_pipelines.engine.report import Validated
@@ -86,8 +87,7 @@ def run(project: Project, request: RunRequest) -> RunReport:
     )
     started = time.monotonic()
     context.record("begin", {"partitions": [feed.key for feed in feeds]})
-    outcomes = [_run_feed(context, feed, request, targets) for feed in feeds]
-    return close(context, outcomes, started)
+    return close(context, _run_feeds(context, feeds, request, targets), started)
 
 
 def close(context: Context, outcomes: list[Outcome], started: float) -> RunReport:
@@ -111,16 +111,27 @@ def load_all(context: Context, outcome: Outcome, targets: list[str]) -> None:
                 outcome.loaded[name] = result
 
 
-def _run_feed(context: Context, feed: Feed, request: RunRequest, targets: list[str]) -> Outcome:
-    outcome = Outcome(feed)
-    with recorded(context, outcome):
-        if request.only in {None, "landing"} and request.decision is None:
-            (outcome.landed,) = land(context, [feed])
-        if request.only in {None, "validated"}:
-            outcome.validated = validate(context, feed, request.decision)
-    if outcome.error is None:
-        load_all(context, outcome, targets)
-    return outcome
+def _run_feeds(context: Context, feeds: list[Feed], request: RunRequest, targets: list[str]) -> list[Outcome]:
+    """Run one feed after the other; while one is judged and loaded, the next one is read."""
+    outcomes = [Outcome(feed) for feed in feeds]
+    with ThreadPoolExecutor(max_workers=1) as reader, Holding(context, targets if len(feeds) > 1 else []) as holding:
+        reading = [reader.submit(_read, context, outcome, request) for outcome in outcomes[:1]]
+        for position, outcome in enumerate(outcomes):
+            holding.wait_for(reading[position])
+            reading += [reader.submit(_read, context, each, request) for each in outcomes[position + 1 : position + 2]]
+            if outcome.error is None and request.only in {None, "validated"}:
+                with recorded(context, outcome):
+                    outcome.validated = validate(context, outcome.feed, request.decision)
+            if outcome.error is None:
+                holding.acquire()
+                load_all(context, outcome, targets)
+    return outcomes
+
+
+def _read(context: Context, outcome: Outcome, request: RunRequest) -> None:
+    if request.only in {None, "landing"} and request.decision is None:
+        with recorded(context, outcome):
+            (outcome.landed,) = land(context, [outcome.feed])
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from platform_pipelines.rows import to_rows
 from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _TEXT = 200
 
 def sample_rows(batch: pa.RecordBatch, limit: int = ROWS) -> tuple[dict[str, Any], ...]:
     """The first rows of a batch, JSON-ready; long texts are cut."""
-    return tuple({name: show(value) for name, value in row.items()} for row in batch.slice(0, limit).to_pylist())
+    return tuple({name: show(value) for name, value in row.items()} for row in to_rows(batch.slice(0, limit)))
 
 
 def show(value: Any, limit: int = _TEXT) -> Any:  # noqa: ANN401 - any value of a row

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines.formats.spool import Spool
 from platform_pipelines.model import Rejected
+from platform_pipelines.rows import to_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,7 +45,7 @@ class Rejects:
         self._spool.close()
         for path in self._spool.files:
             for batch in pq.ParquetFile(path).iter_batches(columns=["record", "reason"]):
-                for row in batch.to_pylist():
+                for row in to_rows(batch):
                     yield Rejected(row["record"], row["reason"])
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.model import RuleOutcome
+from platform_pipelines.rows import to_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,8 +46,7 @@ class Tally:
             taken = rows.take(wanted)
             reasons = self.test.reasons(taken).to_pylist()
             self._sample += [
-                {**plain(row), "_pipelines_reason": reason}
-                for row, reason in zip(taken.to_pylist(), reasons, strict=True)
+                {**plain(row), "_pipelines_reason": reason} for row, reason in zip(to_rows(taken), reasons, strict=True)
             ]
 
     def outcome(self, checked: int) -> RuleOutcome:

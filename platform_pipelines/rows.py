@@ -1,0 +1,32 @@
+"""Arrow rows as Python mappings, whatever their values.
+
+Python has no infinite date, no year 10000 and none before Christ; such columns
+come as text, as DuckDB writes them. How values are shown is left to the callers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines import duck
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def to_rows(batch: pa.RecordBatch | pa.Table) -> list[dict[str, Any]]:
+    """The rows of a batch, one mapping each."""
+    columns = {name: to_values(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+    return [{name: values[index] for name, values in columns.items()} for index in range(batch.num_rows)]
+
+
+def to_values(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> list[Any]:
+    """The values of a column as Python objects; as text where Python cannot hold one of them."""
+    import pyarrow as pa
+
+    try:
+        return column.to_pylist()
+    except (OverflowError, ValueError):
+        with duck.connect() as connection:
+            connection.register("one_column", pa.table({"value": column}))
+            return [value for (value,) in connection.execute("select value::varchar from one_column").fetchall()]
