@@ -52,6 +52,10 @@ def wire(column: Column, arrived: ColumnType) -> Wire:
         sent = arrived if arrived.family == "decimal" else ColumnType("decimal", _DIGITS_OF_64_BITS)
         return Wire(f"cast({name} as {duckdb_types.render(sent)})", postgres_types.render(sent), staged, direct=True)
     rendered = postgres_types.render(target)
+    if target.family == "float" and arrived.family == "int":  # staged as it came, so that its digits can be looked at
+        sent = ColumnType("decimal", _DIGITS_OF_64_BITS)
+        number = f"cast({name} as {duckdb_types.render(sent)})"
+        return Wire(number, postgres_types.render(sent), f"{staged}::{rendered}", direct=False)
     if target.family in _BINARY and arrived.family not in {"text", "null"}:
         return Wire(f"cast({name} as {duckdb_types.render(target)})", rendered, staged, direct=True)
     nested = arrived.family in {"list", "struct", "map"}

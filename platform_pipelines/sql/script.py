@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from platform_pipelines.duck import quote
 from platform_pipelines.errors import AccountingError, InvalidData, SchemaDrift
 from platform_pipelines.model import Receipt
 from platform_pipelines.sql import evolve, offsets
 from platform_pipelines.sql.statements import Statements
+from platform_pipelines.sql.types import EXACT_IN_DOUBLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,16 +111,35 @@ def _write(database: Database, sql: Statements, found: Changes, batches: pa.Reco
     take_back = _starts_over(load) and not found.create and not found.add_feed
     if take_back and load.mode in {"append", "replace"}:
         database.execute(sql.delete_feed() if found.feed else sql.delete_all())
-    if _only_inserts(database, sql, found):
+    doubtful = [c.name for c in found.columns if c.target.family == "float" and c.incoming.family == "int"]
+    if not doubtful and _only_inserts(database, sql, found):
         count = database.direct(sql.table, load, found, batches)
         if count is not None:
             return count, count
     staged = database.stage(load, found, batches)
+    _check_doubles(database, load, doubtful)
     if load.mode in {"append", "replace"}:
         return staged, _insert(database, sql)
     if load.mode == "merge":
         return staged, _merge(database, sql, staged, take_back=take_back)
     return staged, _touch(database, sql)
+
+
+def _check_doubles(database: Database, load: Load, names: list[str]) -> None:
+    """Refuse integers that a column of doubles would round.
+
+    Raises:
+        SchemaDrift: a value has more digits than a double keeps.
+    """
+    for name in names:
+        found = database.query(f"select max(abs({quote(name)}::numeric(38))) from {STAGE}")[0][0]
+        if found is not None and int(found) > EXACT_IN_DOUBLE:
+            msg = (
+                f"Column {name!r} of {load.table} holds doubles, which would round the integer {found}. "
+                "Convert it in a `map` transform, or re-create the column with "
+                "`pipelines run NAME --full-refresh --allow-destructive`."
+            )
+            raise SchemaDrift(msg)
 
 
 def _starts_over(load: Load) -> bool:

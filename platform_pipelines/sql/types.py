@@ -77,11 +77,16 @@ _FROM_TEXT = frozenset({"json", "uuid", "interval", "other"})
 # families whose values all fit: into a decimal with a range check by the database
 _HOLDS = frozenset({("decimal", "int"), ("timestamp", "date"), ("json", "list"), ("json", "struct"), ("json", "map")})
 _FLOAT_DIGITS = {32: 24, 64: 53}
+_DOUBLE_BITS = 64
 _MICROSECONDS = 6
+#: integers up to here are exact in a double; ``script`` looks at larger ones before it puts them into one
+EXACT_IN_DOUBLE = 2**53
 
 
 def grown(have: ColumnType, incoming: ColumnType) -> ColumnType | None:
     """The type a column must have to hold what it holds and what arrives, exactly.
+
+    A double holds 64-bit integers as far as their values allow: the caller looks.
 
     Args:
         have: the type of the destination's column.
@@ -127,7 +132,7 @@ def _across(have: ColumnType, incoming: ColumnType) -> ColumnType | None:
     if pair == ("int", "decimal"):
         return have if _fits_int(incoming, have) else _grow_decimal(_as_decimal(have), incoming)
     if pair == ("float", "int"):
-        return have if _fits_float(incoming, have) else None
+        return have if _fits_float(incoming, have) or have.size == _DOUBLE_BITS else None
     return incoming if pair == ("int", "float") and _fits_float(have, incoming) else None
 
 

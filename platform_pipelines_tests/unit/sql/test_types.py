@@ -60,7 +60,7 @@ def test_a_type_holds_itself(column: ColumnType) -> None:
 @pytest.mark.parametrize(
     ("have", "incoming"),
     [("integer", "text"), ("timestamp without time zone", "timestamp with time zone"), ("numeric(10,2)", "double precision"),
-     ("double precision", "bigint"), ("bytea", "text"), ("boolean", "integer"), ("integer[]", "text[]")],
+     ("real", "bigint"), ("bytea", "text"), ("boolean", "integer"), ("integer[]", "text[]")],
 )  # fmt: skip
 def test_no_type_holds_both(have: str, incoming: str) -> None:
     assert grown(postgres_types.parse(have), postgres_types.parse(incoming)) is None
