@@ -84,8 +84,11 @@ class TableFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             with self._locked():
                 return self._load(load, batches)
-        except (PermissionError, FileExistsError, NotADirectoryError) as error:
-            msg = f"The table folder {self.path} cannot be written: {error}. Change its permissions, or mend `root`."
+        except OSError as error:
+            msg = (
+                f"The table folder {self.path} cannot be written: {error}. Nothing was loaded. "
+                "Make room, change its permissions, or mend `root`."
+            )
             raise ConnectError(msg) from error
 
     def _load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:

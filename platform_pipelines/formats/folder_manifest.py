@@ -14,7 +14,7 @@ import re
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from platform_pipelines.errors import StoreCorrupt
+from platform_pipelines.errors import ConnectError, StoreCorrupt
 from platform_pipelines.model import Offset
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def read_manifest(folder: Path) -> FolderManifest:
 
     Raises:
         StoreCorrupt: it is not readable, or of a newer format.
+        ConnectError: the folder is no folder, or may not be read.
     """
     path = folder / MANIFEST
     try:
@@ -113,6 +114,9 @@ def read_manifest(folder: Path) -> FolderManifest:
         return FolderManifest(content["version"], files, content["offsets"], content["arrow_schema"])
     except FileNotFoundError:
         return FolderManifest()
+    except OSError as error:
+        msg = f"The table folder {folder} cannot be read: {error.strerror}. Mend `root` or `table`, or its permissions."
+        raise ConnectError(msg) from error
     except (ValueError, KeyError, TypeError) as error:
         msg = f"{path} is not a readable commit file: {error!r}. Restore it from a backup, or load the table anew."
         raise StoreCorrupt(msg) from error

@@ -7,9 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from platform_pipelines.connectors.files import FilesConnector
+from platform_pipelines.errors import ConnectError
 from platform_pipelines.formats.options import TextOptions
 from platform_pipelines.formats.writer import write_text
-from platform_pipelines.model import Stream, Window
+from platform_pipelines.model import Feed, Stream, Window
 from platform_pipelines.testing.contract import DestinationContract, SourceContract
 from platform_pipelines.testing.rows import records
 
@@ -63,3 +64,10 @@ class TestJsonLinesDestination(_FilesDestination):
 def test_object_stores_come_later(root: str) -> None:
     with pytest.raises(ValueError, match="come later"):
         FilesConnector(root=root)
+
+
+def test_a_root_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("not a folder")
+    connector = FilesConnector(root=tmp_path / "lake", format="parquet")
+    with pytest.raises(ConnectError, match="cannot be read: Not a directory"):
+        connector.offset(Feed("p"), "t")
