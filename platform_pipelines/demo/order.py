@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING
 from platform_pipelines.engine import RunRequest, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from platform_pipelines.engine import Project, RunReport
 
 
-def run_all(project: Project) -> list[RunReport]:
-    """Run every pipeline of the project once, upstream first.
+def run_all(project: Project, say: Callable[[str], None]) -> list[RunReport]:
+    """Run every pipeline of the project once, upstream first, and say what is going on.
 
-    A pipeline that fails does not stop those that do not depend on it.
+    A pipeline whose upstream failed is left out; the others are run all the same.
     """
     reports: dict[str, RunReport] = {}
     for name in ordered(project):
         upstream = project.pipeline(name).triggers.after
-        if all(each in reports and reports[each].exit_code == 0 for each in upstream):
-            reports[name] = run(project, RunRequest(pipeline=name))
+        failed = [each for each in upstream if each not in reports or reports[each].exit_code]
+        if failed:
+            say(f"Left out: {name}, because {', '.join(failed)} did not succeed")
+            continue
+        say(f"Running {name}")
+        reports[name] = run(project, RunRequest(pipeline=name))
     return list(reports.values())
 
 
