@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def to_rows(batch: pa.RecordBatch | pa.Table) -> list[dict[str, Any]]:
     """The rows of a batch, one mapping each."""
-    columns = {name: to_values(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+    columns = {name: to_values(batch.column(name)) for name in batch.schema.names}
     return [{name: values[index] for name, values in columns.items()} for index in range(batch.num_rows)]
 
 
@@ -28,5 +28,5 @@ def to_values(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> list[Any]:
         return column.to_pylist()
     except (OverflowError, ValueError):
         with duck.connect() as connection:
-            connection.register("one_column", pa.table({"value": column}))
+            connection.register("one_column", pa.Table.from_arrays([column], names=["value"]))
             return [value for (value,) in connection.execute("select value::varchar from one_column").fetchall()]

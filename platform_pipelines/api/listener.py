@@ -33,13 +33,17 @@ class Listener:
         self._error: Exception | None = None
 
     def __call__(self, progress: Progress) -> None:
-        """Take a report of how far a stage has come; loaders call from threads of their own."""
+        """Take a report of how far a stage has come; readers and loaders call from threads of their own.
+
+        Reading runs ahead of judging and loading, so it says nothing of the feed before.
+        """
+        if progress.stage == "extract":
+            return
         with self._lock:
             if self._current is not None and self._current != progress.feed:
                 self._finish(self._current)
             self._current = progress.feed
-            if progress.stage != "extract":
-                self._start(progress.feed)
+            self._start(progress.feed)
 
     def close(self) -> None:
         """Tell what is left.

@@ -4,6 +4,10 @@ A read begins at the watermark, so rows at the watermark (or within ``lag``
 below it) come again. Each manifest keeps the hashes of those rows; a row is
 dropped if its hash is still owed, and counted. A row that changed without
 moving its cursor has another hash and is kept.
+
+What the next read is owed is what this one met. Hashes that it did not meet are
+kept too, but where it would have: a row that is gone, and comes back changed
+and changed again, is read each time.
 """
 
 from __future__ import annotations
@@ -40,6 +44,8 @@ class Boundary:
         columns: the columns its hashes were taken over; empty at the first read.
         reread_from: the lowest cursor that the next read will meet again, given
             the highest seen.
+        seen: lowest and highest cursor of the rows before an interruption;
+            given where this read goes on behind it.
     """
 
     def __init__(
@@ -48,16 +54,16 @@ class Boundary:
         owed: Mapping[str, str],
         columns: tuple[str, ...],
         reread_from: Callable[[Cursor], Cursor],
+        seen: tuple[Cursor | None, Cursor | None] | None = None,
     ) -> None:
         self._field = field
-        self._owed = {text: Counter(_unpack(packed)) for text, packed in owed.items()}
-        # A read with NULL cursors, or of unreadable records, meets all of them again: what it does not meet is gone.
-        self._left = {key: Counter(hashes) for key, hashes in self._owed.items() if key.startswith(_VALUE)}
+        self._owed = {key: Counter(_unpack(packed)) for key, packed in owed.items()}
+        self._met: dict[str, Counter[bytes]] = {}
         self._owed_columns = columns
         self._reread_from = reread_from
         self._hasher = _Hasher()
-        self.high: Cursor | None = None
-        self.low: Cursor | None = None
+        self._resumed = seen is not None
+        self.low, self.high = seen or (None, None)
         self.columns: tuple[str, ...] = columns
 
     def drop_known(self, batch: pa.RecordBatch, watermark: Cursor | None) -> pa.RecordBatch:
@@ -72,9 +78,16 @@ class Boundary:
         if not rows.num_rows:
             return batch
         keep = np.ones(batch.num_rows, dtype=bool)
+        keys = self._keys(rows)
         digests = self._hasher.digests(rows, self._owed_columns)
-        for index, key, digest in zip(candidates, self._keys(rows), digests, strict=True):
-            keep[index] = not self._settle(key, digest)
+        names = tuple(rows.schema.names)
+        left = digests if names == self._owed_columns else self._hasher.digests(rows, names)
+        for index, key, digest, next_digest in zip(candidates, keys, digests, left, strict=True):
+            known = self._settle(key, digest)
+            keep[index] = not known
+            if known:
+                self._meet(key, next_digest)
+        self.columns = names
         return batch if keep.all() else batch.filter(pa.array(keep))
 
     def drop_known_records(self, rejected: Sequence[Rejected]) -> list[Rejected]:
@@ -83,8 +96,8 @@ class Boundary:
         for item in rejected:
             digest = hashlib.md5(f"{item.record}\0{item.reason}".encode(), usedforsecurity=False).digest()
             if not self._settle(_RECORD, digest):
-                self._leave(_RECORD, digest)
                 kept.append(item)
+            self._meet(_RECORD, digest)
         return kept
 
     def observe(self, batch: pa.RecordBatch) -> None:
@@ -103,29 +116,46 @@ class Boundary:
         if column.null_count or (high is not None and threshold is not None and high.at_least(threshold)):
             rows = _missing_or(batch, self._field, threshold, pc.greater_equal)[1]
             for key, digest in zip(self._keys(rows), self._hasher.digests(rows, self.columns), strict=True):
-                self._leave(key, digest)
+                self._meet(key, digest)
 
-    def leave(self, watermark: Cursor | None) -> dict[str, str]:
-        """The hashes for the manifest: those the next read from ``watermark`` will meet again."""
+    def leave(self, watermark: Cursor | None, *, complete: bool) -> dict[str, str]:
+        """The hashes for the manifest: those the next read from ``watermark`` will meet again.
+
+        Args:
+            watermark: from where the next read reads.
+            complete: whether this read came to its end; if not, it goes on behind what it has met.
+        """
         threshold = self._reread_from(watermark) if watermark else None
         kept = {}
-        for key, hashes in self._left.items():
+        for key in {**self._owed, **self._met}:
             value = key.removeprefix(_VALUE) if key.startswith(_VALUE) else None
             if value is None or threshold is None or Cursor(threshold.kind, value).at_least(threshold):
-                kept[key] = _pack(hashes)
+                hashes = self._met.get(key, Counter()) + self._still_owed(key, complete=complete)
+                if hashes:
+                    kept[key] = _pack(hashes)
         return kept
+
+    def _still_owed(self, key: str, *, complete: bool) -> Counter[bytes]:
+        """Hashes that were not met; none where the read has met all that is there under this key.
+
+        A read may end below the watermark (at the oldest open transaction), so
+        cursors of which it met nothing stay owed. Rows without a cursor and
+        unreadable records are met by every read that is not a part of one.
+        """
+        whole = complete and not self._resumed
+        if whole and (key in self._met or not key.startswith(_VALUE)):
+            return Counter()
+        return +self._owed.get(key, Counter())
 
     def _settle(self, key: str, digest: bytes) -> bool:
         owed = self._owed.get(key)
         if not owed or owed[digest] <= 0:
             return False
         owed[digest] -= 1
-        if not key.startswith(_VALUE):
-            self._leave(key, digest)
         return True
 
-    def _leave(self, key: str, digest: bytes) -> None:
-        self._left.setdefault(key, Counter())[digest] += 1
+    def _meet(self, key: str, digest: bytes) -> None:
+        self._met.setdefault(key, Counter())[digest] += 1
 
     def _keys(self, rows: pa.RecordBatch) -> list[str]:
         encoded = rows.column(self._field).dictionary_encode()

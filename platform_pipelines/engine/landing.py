@@ -117,6 +117,8 @@ class _Landing:
         spec = context.pipeline
         whole = any(transform.kind in WHOLE_BATCH_TRANSFORMS for transform in spec.transforms)
         whole = whole or any(rule.type == "unique" for rule in spec.quality.rules)
+        # an ordinary read could not go on where a window's broke off: it asks another question
+        whole = whole or extract.kind == "window"
         self._checkpoint_pages = None if whole else spec.source.checkpoint_pages
 
     def take(self, page: Page) -> None:
@@ -134,9 +136,7 @@ class _Landing:
     def finish(self) -> Landed:
         """Commit what is left; an incremental read that found nothing commits nothing."""
         begins = self._extract.begins_epoch and not self._totals.batches
-        interrupted = self._totals.batches > 0 or (
-            self._extract.previous is not None and not self._extract.previous.complete
-        )
+        interrupted = self._totals.batches > 0 or self._extract.resume is not None
         if self._batch.rows or self._batch.rejected or begins or interrupted:
             self._commit(complete=True, resume=None)
         else:
@@ -247,7 +247,7 @@ class _Landing:
             cursor_low=self._boundary.low,
             cursor_high=self._boundary.high,
             watermark=watermark,
-            boundary=self._left(watermark),
+            boundary=self._left(watermark, complete=complete),
             columns=self._columns(),
             resume=resume,
             schema=self._schema or (self._extract.previous.schema if self._extract.previous else None),
@@ -259,11 +259,11 @@ class _Landing:
         self._batch, self._writer, self._rejects, self._pages = Tally(), None, [], 0
         self._sequence += 1
 
-    def _left(self, watermark: Cursor | None) -> dict[str, str]:
+    def _left(self, watermark: Cursor | None, *, complete: bool) -> dict[str, str]:
         previous = self._extract.previous
         if self._extract.kind == "window":
             return previous.boundary if previous else {}
-        return self._boundary.leave(watermark) if self._extract.tracked else {}
+        return self._boundary.leave(watermark, complete=complete) if self._extract.tracked else {}
 
     def _columns(self) -> tuple[str, ...]:
         previous = self._extract.previous
@@ -311,5 +311,6 @@ def _boundary(context: Context, extract: Extract) -> Boundary:
         field=extract.tracked or "",
         owed=previous.boundary if previous and rereads else {},
         columns=previous.columns if previous and rereads else (),
+        seen=(previous.cursor_low, previous.cursor_high) if previous and extract.resume is not None else None,
         reread_from=lambda high: windows.reread_from(high, cursor) if cursor else high,
     )

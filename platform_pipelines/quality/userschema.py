@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.errors import SpecError
 from platform_pipelines.model import RuleOutcome
+from platform_pipelines.quality.frames import to_frame
 from platform_pipelines.quality.rowtest import RowTest, fixed_reasons, unique_reasons, value_reasons
 from platform_pipelines.userobject import load_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     import pyarrow as pa
 
     from platform_pipelines.quality.words import Mask
@@ -100,9 +100,10 @@ class UserSchema:
     def _cases(self, rows: pa.RecordBatch) -> list[tuple[str | None, str, int]]:
         """``(column, check, row)`` of each failure in one chunk."""
         import pandera.errors
+        import pyarrow as pa
 
-        frame = _frame(rows)
-        self._adapt(frame)
+        frame = to_frame(pa.Table.from_batches([rows]))
+        self._adapt(rows.schema)
         try:
             with warnings.catch_warnings():
                 # pandera joins its reports by a call that pandas announces to change; nothing a user could mend
@@ -159,31 +160,22 @@ class UserSchema:
     def _test(self, test_id: str, severity: Any, statement: str) -> RowTest:  # noqa: ANN401 - a Severity
         return RowTest(self.order, test_id, "schema", severity, statement, fixed_reasons(f"does not fit {self._path}"))
 
-    def _adapt(self, frame: pd.DataFrame) -> None:
+    def _adapt(self, schema: pa.Schema) -> None:
         """Accept Arrow's types where the schema asks for numpy's or pandas' type of the same kind."""
         if self._adapted:
             return
         self._adapted = True
         for name, column in self._schema.columns.items():
-            if name in frame.columns and not column.coerce and _same_kind(column.dtype, frame[name].dtype):
+            if name in schema.names and not column.coerce and _same_kind(column.dtype, schema.field(name).type):
                 column.dtype = None
 
 
-def _frame(rows: pa.RecordBatch) -> pd.DataFrame:
-    import pandas as pd
-    import pyarrow as pa
-
-    wanted = [name for name in rows.schema.names if not name.startswith("_pipelines_")]
-    return pa.Table.from_batches([rows.select(wanted)]).to_pandas(types_mapper=pd.ArrowDtype)
-
-
-def _same_kind(declared: Any, actual: Any) -> bool:  # noqa: ANN401 - pandera's and pandas' dtypes
+def _same_kind(declared: Any, kind: pa.DataType) -> bool:  # noqa: ANN401 - a pandera type
     import pandera.dtypes as known
     import pyarrow.types as t
 
     if declared is None:
         return False
-    kind = actual.pyarrow_dtype
     pairs = (
         (known.is_int, t.is_integer),
         (known.is_float, t.is_floating),

@@ -9,7 +9,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from platform_pipelines.errors import FeedBusy
+from platform_pipelines.errors import FeedBusy, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ def locked(path: Path, subject: str, owner: str) -> Iterator[None]:
 
     Raises:
         FeedBusy: another run still held it after the wait.
+        SpecError: PIPELINES_LOCK_WAIT is not a number.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -44,7 +45,7 @@ def locked(path: Path, subject: str, owner: str) -> Iterator[None]:
 
 
 def _acquire(descriptor: int, subject: str) -> None:
-    wait = float(os.environ.get("PIPELINES_LOCK_WAIT", DEFAULT_WAIT))
+    wait = _wait_seconds()
     deadline = time.monotonic() + wait
     while True:
         try:
@@ -55,6 +56,15 @@ def _acquire(descriptor: int, subject: str) -> None:
             time.sleep(_POLL)
         else:
             return
+
+
+def _wait_seconds() -> float:
+    text = os.environ.get("PIPELINES_LOCK_WAIT", "")
+    try:
+        return float(text) if text else DEFAULT_WAIT
+    except ValueError as error:
+        msg = f"PIPELINES_LOCK_WAIT={text!r} is not a number of seconds. Write it like 60 or 0.5, or leave it out."
+        raise SpecError(msg) from error
 
 
 def _busy(descriptor: int, subject: str, wait: float) -> str:

@@ -103,21 +103,25 @@ def test_stdout_closed_before_the_start_does_no_harm(orders: Folder) -> None:
 def test_unexpected_errors_are_one_line_and_say_how_to_see_more(
     orders: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (orders.root / "in" / "orders.csv").unlink()
-    orders.write("broken.py", "def tidy(frame):\n    return frame\n")
-    orders.write(
-        "defs/x.yaml", "name: x\nsource: {connector: drops, stream: x}\ndestinations: [{connector: warehouse}]\n"
-    )
-    monkeypatch.setenv("PIPELINES_LOCK_WAIT", "soon")
-    answer = orders.type("run", "x")
+    def explode(*_: object) -> None:
+        message = "boom"
+        raise ZeroDivisionError(message)
+
+    monkeypatch.setattr("platform_pipelines.engine.landing.decide", explode)
+    answer = orders.type("run", "orders")
     assert answer.code == 1
-    assert answer.err == (
-        "ValueError: could not convert string to float: 'soon'. Set PIPELINES_DEBUG=1 to see the traceback.\n"
-    )
+    assert "Feed orders ended with an error that was not foreseen: ZeroDivisionError: boom." in answer.err
+    assert "PIPELINES_DEBUG=1" in answer.err
+    assert "Traceback" not in answer.err
     monkeypatch.setenv("PIPELINES_DEBUG", "1")
-    answer = orders.type("run", "x")
-    assert "Traceback (most recent call last)" in answer.err
-    assert "Set PIPELINES_DEBUG" not in answer.err
+    assert "Traceback (most recent call last)" in orders.type("run", "orders").err
+
+
+def test_a_setting_that_is_no_number_is_named(orders: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPELINES_LOCK_WAIT", "soon")
+    answer = orders.type("run", "orders")
+    assert answer.code == 2
+    assert "PIPELINES_LOCK_WAIT='soon' is not a number of seconds" in answer.err
 
 
 def test_characters_the_terminal_cannot_write_become_escapes(orders: Folder) -> None:

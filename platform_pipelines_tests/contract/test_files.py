@@ -68,6 +68,6 @@ def test_object_stores_come_later(root: str) -> None:
 
 def test_a_root_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("not a folder")
-    connector = FilesConnector(root=tmp_path / "lake", format="parquet")
+    connector = FilesConnector(root=str(tmp_path / "lake"), format="parquet")
     with pytest.raises(ConnectError, match="cannot be read: Not a directory"):
         connector.offset(Feed("p"), "t")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pandera.errors
 import pyarrow as pa
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from platform_pipelines import duck
+from platform_pipelines.quality.frames import to_frame
 from platform_pipelines.quality.judge import judge
 from platform_pipelines.quality.schema import to_pandera
 from platform_pipelines.spec.quality import QualitySpec
@@ -147,7 +147,7 @@ def by_pandera(rows: pa.Table, quality: QualitySpec, reference: pa.Table) -> dic
         if rule.type == "foreign_key"
     }
     failed: dict[str, set[int]] = {rule.id: set() for rule in quality.rules}
-    frame = rows.to_pandas(types_mapper=pd.ArrowDtype)
+    frame = to_frame(rows)
     try:
         to_pandera(quality, references).validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as error:

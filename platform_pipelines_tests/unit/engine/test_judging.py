@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pytest
 
 from platform_pipelines.connectors.memory import MemoryConnector
 from platform_pipelines.engine.deadletters import dead_letters, replay_dead_letters
 from platform_pipelines.engine.previewing import preview
 from platform_pipelines.errors import FatalError
 from platform_pipelines_tests.unit.engine.world import World, at
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_rows_a_transform_cannot_convert_become_dead_letters_to_the_last_digit(world: World) -> None:
@@ -89,7 +92,9 @@ def test_a_failing_transform_names_itself_and_loads_nothing(world: World) -> Non
 def test_preview_touches_no_state(world: World) -> None:
     project = world.project(
         transforms=[{"map": {"id": "id", "at": "at"}}],
-        quality={"rules": [{"id": "low", "type": "range", "field": "id", "max": 2}, {"type": "volume", "min_rows": 99}]},
+        quality={
+            "rules": [{"id": "low", "type": "range", "field": "id", "max": 2}, {"type": "volume", "min_rows": 99}]
+        },
     )
     world.put([{"id": n, "at": at(n)} for n in range(5)])
     shown = preview(project, "p", 4).to_json()

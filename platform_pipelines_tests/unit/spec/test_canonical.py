@@ -1,7 +1,5 @@
 """The canonical form, to the letter, and its defaults."""
 
-
-
 from __future__ import annotations
 
 from pathlib import Path

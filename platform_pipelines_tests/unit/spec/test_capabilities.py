@@ -1,7 +1,5 @@
 """What the connectors of a pipeline can do is asked of whoever knows them."""
 
-
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

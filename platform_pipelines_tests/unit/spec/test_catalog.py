@@ -1,7 +1,5 @@
 """A folder of files: what is read, what is refused across files, who waits for whom."""
 
-
-
 from __future__ import annotations
 
 import pickle

@@ -1,7 +1,5 @@
 """Partition keys and slices: equal to Dagster's own, also where clocks change."""
 
-
-
 from __future__ import annotations
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Impossible pipelines are refused before anything runs: the value, where, what is allowed, what next."""
 
-
-
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Secret references: resolved on demand, named when missing, masked everywhere."""
 
-
-
 from __future__ import annotations
 
 import json

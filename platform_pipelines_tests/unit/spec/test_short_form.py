@@ -1,7 +1,5 @@
 """The short form becomes the canonical one."""
 
-
-
 from __future__ import annotations
 
 from pathlib import Path

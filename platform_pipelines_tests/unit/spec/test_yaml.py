@@ -1,7 +1,5 @@
 """YAML text to values: the 1.2 core schema, lines, and everything that is refused."""
 
-
-
 from __future__ import annotations
 
 import math

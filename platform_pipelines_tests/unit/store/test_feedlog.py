@@ -199,7 +199,8 @@ def test_a_second_run_on_a_feed_is_told_who_holds_it(log: FeedLog, monkeypatch: 
     monkeypatch.setenv("PIPELINES_LOCK_WAIT", "0.1")
     with (
         log.lock("pt-first"),
-        pytest.raises(FeedBusy, match=rf"by run pt-first \(process {os.getpid()}\); waited 0.1 s"),log.lock("pt-second")
+        pytest.raises(FeedBusy, match=rf"by run pt-first \(process {os.getpid()}\); waited 0.1 s"),
+        log.lock("pt-second"),
     ):
         pass
     with log.lock("pt-third"):

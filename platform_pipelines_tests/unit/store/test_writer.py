@@ -67,9 +67,13 @@ def test_an_error_in_the_background_reaches_the_caller(tmp_path: Path) -> None:
 def test_an_error_stops_later_writes(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     writer = PartWriter(tmp_path / "a", SCHEMA, buffer_bytes=1)
-    with pytest.raises(FileExistsError):
+
+    def write_on() -> None:
         for _ in range(1000):
             writer.write(batch(1))
+
+    with pytest.raises(FileExistsError):
+        write_on()
 
 
 def test_abort_removes_the_folder(tmp_path: Path) -> None:

@@ -211,8 +211,8 @@ def test_function_failures_are_named(bench: Bench, name: str, kind: type[Excepti
 
 
 def test_function_module_that_does_not_exist(bench: Bench) -> None:
-    with pytest.raises(SpecError, match="importing `no_such_module` failed"):
-        bench.apply(THREE, {"function": "no_such_module:tidy"})
+    with pytest.raises(SpecError, match="importing `no_such_module_anywhere` failed"):
+        bench.apply(THREE, {"function": "no_such_module_anywhere:tidy"})
     with pytest.raises(SpecError, match="must be written as `module:name`"):
         bench.apply(THREE, {"function": "tidy"})
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from platform_pipelines.errors import InvalidData, SpecError
 from platform_pipelines.convert import CONVERTERS, converter
+from platform_pipelines.errors import InvalidData, SpecError
 
 if TYPE_CHECKING:
     from platform_pipelines_tests.unit.transforms.conftest import Bench
