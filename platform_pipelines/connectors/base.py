@@ -124,9 +124,6 @@ class Evolvable(Protocol):
     def plan_load(self, load: Load) -> LoadPlan:
         """The schema changes that :meth:`Destination.load` would make."""
 
-    def forget(self, feed: Feed, table: str) -> None:
-        """Remove the feed's offset (``state --reset``); rows stay until the next epoch replaces them."""
-
 
 @runtime_checkable
 class ChangeAware(Protocol):

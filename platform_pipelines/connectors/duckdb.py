@@ -123,14 +123,6 @@ class DuckDBConnector(Connector):
             database = DuckDBLoad(stack.enter_context(opened))
             return evolve.statements(name, evolve.changes(database.columns(name), load, database), load, database)
 
-    def forget(self, feed: Feed, table: str) -> None:
-        """Remove the feed's offset."""
-        name = TableName.parse(table, DEFAULT_SCHEMA)
-        if self.offset(feed, table) is None:
-            return
-        with writing(self.path) as connection:
-            connection.execute(offsets.delete(name, feed))
-
 
 _STREAMS = """
 select t.schema_name || '.' || t.table_name as name, c.constraint_column_names, t.estimated_size

@@ -125,10 +125,6 @@ class FilesConnector(Connector):
         """The last batch of the feed that the table's folder lists."""
         return self._table(table).offset(feed)
 
-    def forget(self, feed: Feed, table: str) -> None:
-        """Remove the feed's offset; its rows stay until the next epoch replaces them."""
-        self._table(table).forget(feed)
-
     def plan_load(self, load: Load) -> LoadPlan:
         """The columns that a load would add or widen."""
         return LoadPlan(ddl=self._table(load.table).changes(load))

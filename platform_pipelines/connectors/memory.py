@@ -132,10 +132,6 @@ class MemoryConnector(Connector):
         """The last batch of the feed that the table holds."""
         return _space(self.space).offsets.get((feed.id, table))
 
-    def forget(self, feed: Feed, table: str) -> None:
-        """Remove the feed's offset."""
-        _space(self.space).offsets.pop((feed.id, table), None)
-
     def load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:
         """Build the new table aside, then swap it in together with the offset."""
         stage = batches.read_all()

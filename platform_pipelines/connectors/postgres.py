@@ -123,14 +123,6 @@ class PostgresConnector(Connector):
             database = PostgresLoad(connection, load)
             return evolve.statements(name, evolve.changes(database.columns(name), load, database), load, database)
 
-    def forget(self, feed: Feed, table: str) -> None:
-        """Remove the feed's offset."""
-        if self.offset(feed, table) is None:
-            return
-        name = TableName.parse(table, self.default_schema)
-        with self._session(WRITER) as connection:
-            connection.execute(offsets.delete(name, feed).encode())
-
     @property
     def _dsn(self) -> str:
         return self.dsn.get_secret_value()

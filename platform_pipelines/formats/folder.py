@@ -62,12 +62,6 @@ class TableFolder:
         """The last batch of the feed that the manifest lists."""
         return read_manifest(self.path).offset(feed)
 
-    def forget(self, feed: Feed) -> None:
-        """Remove the feed's offset."""
-        if self.path.is_dir():
-            with self._locked():
-                write_manifest(self.path, read_manifest(self.path).without(feed))
-
     def changes(self, load: Load) -> tuple[str, ...]:
         """The columns that the load would add or widen, in words."""
         return _changes(read_manifest(self.path).schema(), _kept_schema(load))

@@ -34,11 +34,6 @@ def select(table: TableName, feed: Feed) -> str:
     return f"select epoch, sequence from {table.offsets.sql} where {_where(table, feed)}"
 
 
-def delete(table: TableName, feed: Feed) -> str:
-    """The statement that forgets a feed's offset."""
-    return f"delete from {table.offsets.sql} where {_where(table, feed)}"
-
-
 def store(table: TableName, load: Load) -> str:
     """The statement that moves the feed's offset to the load's."""
     values = (

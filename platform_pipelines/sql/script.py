@@ -143,7 +143,7 @@ def _check_doubles(database: Database, load: Load, names: list[str]) -> None:
 
 
 def _starts_over(load: Load) -> bool:
-    """Whether what the feed had loaded is replaced: by a new epoch, or because its offset was forgotten."""
+    """Whether what the feed had loaded is replaced: by a new epoch, or because there is no offset of it."""
     return load.fresh or load.previous is None
 
 

@@ -274,16 +274,6 @@ def test_a_file_whose_name_looks_like_a_pattern_is_read_from_batches(path: Path,
     assert _query(path, "select id from raw.t") == [(1,)]
 
 
-def test_forgetting_an_offset_starts_the_feed_over(path: Path) -> None:
-    connector, rows = DuckDBConnector(path=path), pa.table({"id": [1]})
-    connector.forget(_FEED, "raw.t")
-    _run(path, rows)
-    connector.forget(_FEED, "raw.t")
-    assert connector.offset(_FEED, "raw.t") is None
-    _run(path, rows)
-    assert _query(path, "select id from raw.t") == [(1,)]
-
-
 def test_a_table_of_nothing_but_its_key(path: Path) -> None:
     _run(path, pa.table({"id": [1]}), "merge", table="raw.k")
     receipt = _run(path, pa.table({"id": [1]}), "update", table="raw.k", feed=Feed("other"))

@@ -282,16 +282,6 @@ def test_waiting_for_a_lock_may_be_bounded(connection: psycopg.Connection, postg
             )
 
 
-def test_forgetting_an_offset_starts_the_feed_over(connection: psycopg.Connection, postgres_database: str) -> None:
-    connector, rows = PostgresConnector(dsn=postgres_database), pa.table({"id": [1]})
-    connector.forget(_FEED, "t")
-    _run(postgres_database, rows)
-    connector.forget(_FEED, "t")
-    assert connector.offset(_FEED, "t") is None
-    _run(postgres_database, rows)
-    assert _texts(connection, "select id from t") == [1]
-
-
 def test_no_password_in_any_message() -> None:
     connector = PostgresConnector(dsn="postgresql://user:hunter2secret@127.0.0.1:9/db")
     with pytest.raises(ConnectError, match="127.0.0.1:9/db") as caught:

@@ -120,17 +120,6 @@ def test_bookkeeping_columns_stay_out(tmp_path: Path) -> None:
     assert merged.load(older, cursor="_pipelines_cursor").superseded == 1
 
 
-def test_forgetting_an_offset_keeps_the_rows(tmp_path: Path) -> None:
-    loading = Loading(_lake(tmp_path), "append", "t")
-    loading.load(versions((1, "a", 1)))
-    loading.destination.forget(loading.feed, "t")
-    assert loading.destination.offset(loading.feed, "t") is None
-    assert [r["id"] for r in _read(loading.destination)] == [1]
-    loading.sequence = 0
-    loading.load(versions((1, "again", 1)), fresh=True)
-    assert [r["value"] for r in _read(loading.destination)] == ["again"]
-
-
 def test_columns_of_no_common_type_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     loading = Loading(_lake(tmp_path), "append", "t")
     loading.load(versions((1, "a", 1)))
