@@ -17,6 +17,7 @@ from platform_pipelines.engine.landing import UNREAD_PREFIX
 from platform_pipelines.engine.running import close, load_all, recorded
 from platform_pipelines.engine.sample import show
 from platform_pipelines.engine.summary import Outcome
+from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.engine.validation import validate
 from platform_pipelines.rows import to_rows
 from platform_pipelines.store import Manifest
@@ -160,16 +161,12 @@ def _land_replay(context: Context, log: FeedLog) -> bool:
                 run_id=context.run_id or context.token,
                 created_at=stamp(),
                 kind="replay",
-                complete=previous.complete,
-                resume=previous.resume,
                 files=rows,
                 rejects=rejects[0] if rejects else None,
                 read=sum(file.rows for file in (*rows, *rejects)),
-                watermark=previous.watermark,
-                boundary=previous.boundary,
-                columns=previous.columns,
                 schema=schema,
                 replays=tuple({"epoch": v.epoch, "sequence": v.sequence} for v in verdicts),
+                **unmoved(previous),
             )
         )
     return True

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.engine import window as windows
+from platform_pipelines.engine.boundary import Boundary
 from platform_pipelines.engine.context import stamp
+from platform_pipelines.errors import UsageError
 from platform_pipelines.model import Stream, Window
 
 if TYPE_CHECKING:
@@ -57,11 +59,22 @@ class Extract:
 
 
 def decide(context: Context, log: FeedLog) -> Extract:
-    """Decide what to read now; opens a new epoch, durably, where one is due."""
+    """Decide what to read now; opens a new epoch, durably, where one is due.
+
+    Raises:
+        UsageError: a window is asked for while the feed is due to be read anew.
+    """
     epoch = _epoch(context, log)
     previous = log.last(epoch)
     spec = context.pipeline
     windowed = context.window is not None
+    if windowed and log.first_complete(epoch) is None and (epoch, previous) != (1, None):
+        # a window would pass for the whole epoch, and destinations replace their rows by it
+        msg = (
+            f"Pipeline `{spec.name}` is about to be read anew (after a reset, or an interrupted first read or full "
+            f"refresh), so `--from/--to` has to wait. Run `pipelines run {spec.name}` first; it reads everything."
+        )
+        raise UsageError(msg)
     return Extract(
         epoch=epoch,
         sequence=previous.sequence + 1 if previous else 1,
@@ -132,6 +145,19 @@ def _bounds(context: Context, previous: Manifest | None) -> tuple[Cursor | None,
     if cursor.initial is not None:
         return windows.written(cursor.initial, None), None
     return None, None
+
+
+def boundary_of(context: Context, extract: Extract) -> Boundary:
+    """The hashes that the extract is owed, and how it leaves its own."""
+    cursor, previous = context.pipeline.source.cursor, extract.previous
+    rereads = previous is not None and extract.kind == "extract"
+    return Boundary(
+        field=extract.tracked or "",
+        owed=previous.boundary if previous and rereads else {},
+        columns=previous.columns if previous and rereads else (),
+        reread_from=lambda high: windows.reread_from(high, cursor) if cursor else high,
+        seen=(previous.cursor_low, previous.cursor_high) if previous and extract.resume is not None else None,
+    )
 
 
 def expected_stream(context: Context, previous: Manifest | None) -> Stream:

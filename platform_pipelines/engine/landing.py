@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from platform_pipelines.connectors.base import Source
 from platform_pipelines.cursor import kind_of
 from platform_pipelines.engine import window as windows
-from platform_pipelines.engine.boundary import Boundary
 from platform_pipelines.engine.context import Progress, stamp
-from platform_pipelines.engine.extract import decide
+from platform_pipelines.engine.extract import boundary_of, decide
 from platform_pipelines.engine.report import Landed, plain
 from platform_pipelines.engine.tally import Tally
+from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.errors import CursorError, SpecError
 from platform_pipelines.store import Manifest
 from platform_pipelines.store.writer import PartWriter
@@ -106,7 +106,7 @@ class _Landing:
         self._context = context
         self._log = log
         self._extract = extract
-        self._boundary = _boundary(context, extract)
+        self._boundary = boundary_of(context, extract)
         self._sequence = extract.sequence
         self._totals = Tally()
         self._batch = Tally()
@@ -130,7 +130,7 @@ class _Landing:
         total = self._totals.rows + self._batch.rows
         self._context.report(Progress("extract", self._log.feed, total, self._totals.bytes + self._batch.bytes))
         due = self._checkpoint_pages and self._pages >= self._checkpoint_pages
-        if due and page.resume is not None and self._batch.read:
+        if due and page.resume is not None and (self._batch.rows or self._batch.rejected):
             self._commit(complete=False, resume=page.resume)
 
     def finish(self) -> Landed:
@@ -247,29 +247,19 @@ class _Landing:
             cursor_low=self._boundary.low,
             cursor_high=self._boundary.high,
             watermark=watermark,
-            boundary=self._left(watermark, complete=complete),
-            columns=self._columns(),
+            boundary=self._boundary.leave(watermark, complete=complete) if self._extract.tracked else {},
+            columns=self._boundary.columns,
             resume=resume,
             schema=self._schema or (self._extract.previous.schema if self._extract.previous else None),
         )
+        if self._extract.kind == "window":
+            manifest = dataclasses.replace(manifest, **unmoved(self._extract.previous))
         self._log.commit(manifest)
         self._batch.batches = 1
         self._batch.bytes = manifest.size
         self._totals.add(self._batch)
         self._batch, self._writer, self._rejects, self._pages = Tally(), None, [], 0
         self._sequence += 1
-
-    def _left(self, watermark: Cursor | None, *, complete: bool) -> dict[str, str]:
-        previous = self._extract.previous
-        if self._extract.kind == "window":
-            return previous.boundary if previous else {}
-        return self._boundary.leave(watermark, complete=complete) if self._extract.tracked else {}
-
-    def _columns(self) -> tuple[str, ...]:
-        previous = self._extract.previous
-        if self._extract.kind == "window":
-            return previous.columns if previous else ()
-        return self._boundary.columns
 
     def _part_writer(self) -> PartWriter:
         if self._writer is None:
@@ -302,15 +292,3 @@ class _Landing:
         )
         writer.write(table)
         return writer.close()
-
-
-def _boundary(context: Context, extract: Extract) -> Boundary:
-    cursor, previous = context.pipeline.source.cursor, extract.previous
-    rereads = previous is not None and extract.kind == "extract"
-    return Boundary(
-        field=extract.tracked or "",
-        owed=previous.boundary if previous and rereads else {},
-        columns=previous.columns if previous and rereads else (),
-        seen=(previous.cursor_low, previous.cursor_high) if previous and extract.resume is not None else None,
-        reread_from=lambda high: windows.reread_from(high, cursor) if cursor else high,
-    )

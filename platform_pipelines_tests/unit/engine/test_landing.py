@@ -219,3 +219,26 @@ def test_partitions_have_their_own_watermarks(world: World) -> None:
     assert [result.rows for result in results] == [2, 1, 0]
     marks = [result.watermark_to.plain() if result.watermark_to else None for result in results]
     assert marks == ["2024-01-02T00:00:02Z", "2024-01-01T00:00:01Z", None]
+
+
+def test_a_row_that_changes_back_without_moving_its_cursor_is_read(world: World) -> None:
+    project = world.project(
+        destinations=[{"name": "out", "connector": "mem", "table": "out", "mode": "merge", "key": ["id"]}]
+    )
+    for value in "aba":
+        world.put([{"id": 1, "v": value, "at": at(1)}])
+        world.run(project)
+    assert [row["v"] for row in world.rows()] == ["a"]
+
+
+def test_a_new_column_within_lag_doubles_nothing(world: World) -> None:
+    source = {"connector": "mem", "stream": "rows", "mode": "incremental", "cursor": {"field": "at", "lag": "10s"}}
+    project = world.project(source=source)
+    world.put([{"id": 1, "at": at(1)}, {"id": 2, "at": at(5)}])
+    world.run(project)
+    world.put(
+        [{"id": 1, "at": at(1), "new": None}, {"id": 2, "at": at(5), "new": None}, {"id": 3, "at": at(6), "new": 1}]
+    )
+    for _ in range(3):
+        world.run(project)
+    assert world.ids() == [1, 2, 3]
