@@ -194,7 +194,11 @@ def cursor_scalar(cursor: Cursor, data_type: pa.DataType) -> pa.Scalar[Any]:
 
 
 class _Hasher:
-    """MD5 over the length-prefixed text of every value: equal rows, equal hashes, on every platform."""
+    """MD5 over the length-prefixed text of every value: equal rows, equal hashes, on every platform.
+
+    A value has the same text in a wider type: files that arrive may widen a
+    column, and the rows at the watermark then come again in that type.
+    """
 
     def __init__(self) -> None:
         self._connection: Any = None
@@ -206,8 +210,8 @@ class _Hasher:
             self._connection = duck.connect()
         table = pa.table(rows)
         self._connection.register("boundary_rows", table)
-        present = set(rows.schema.names)
-        parts = [_canonical(name) if name in present else "'N'" for name in columns or rows.schema.names]
+        kinds = {field.name: field.type for field in rows.schema}
+        parts = [_canonical(name, kinds[name]) if name in kinds else "'N'" for name in columns or kinds]
         sql = f"select unhex(md5({' || '.join(parts)})) from boundary_rows"
         try:
             return [digest for (digest,) in self._connection.execute(sql).fetchall()]
@@ -215,8 +219,14 @@ class _Hasher:
             self._connection.unregister("boundary_rows")
 
 
-def _canonical(name: str) -> str:
+def _canonical(name: str, kind: pa.DataType) -> str:
+    import pyarrow.types as t
+
     text = f"cast({duck.quote(name)} as varchar)"
+    if t.is_decimal(kind) or t.is_floating(kind):  # 1.50 and 1.5, 1.0 and the integer 1
+        text = rf"regexp_replace({text}, '\.0+$|(\.\d*?[1-9])0+$', '\1')"
+    elif t.is_timestamp(kind) and not kind.tz:  # midnight and the date
+        text = f"regexp_replace({text}, ' 00:00:00$', '')"
     return f"coalesce(length({text}) || ':' || {text}, 'N')"
 
 

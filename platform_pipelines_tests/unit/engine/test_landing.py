@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -185,6 +186,27 @@ def test_a_new_column_at_the_boundary_doubles_nothing(world: World) -> None:
     world.put([{"id": 1, "at": at(1), "new": "x"}, {"id": 2, "at": at(2), "new": "y"}])
     result = landed(world)
     assert (result.rows, result.deduplicated) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "narrow", "wide"),
+    [
+        (1, pa.int64(), pa.decimal128(38, 2)),
+        (100, pa.int64(), pa.decimal128(38, 2)),
+        (Decimal("1.50"), pa.decimal128(10, 2), pa.decimal128(10, 4)),
+        (7, pa.int32(), pa.float64()),
+        (dt.date(2024, 1, 1), pa.date32(), pa.timestamp("us")),
+    ],
+)
+def test_a_wider_type_at_the_boundary_doubles_nothing(
+    world: World, value: object, narrow: pa.DataType, wide: pa.DataType
+) -> None:
+    rows = pa.table({"at": pa.array([at(1)], pa.timestamp("us", "UTC")), "v": pa.array([value], narrow)})
+    world.put(rows)
+    assert landed(world).rows == 1
+    world.put(rows.set_column(1, "v", rows["v"].cast(wide)))
+    result = landed(world)
+    assert (result.rows, result.deduplicated) == (0, 1)
 
 
 def test_the_repeated_hour_is_read_again(world: World) -> None:
