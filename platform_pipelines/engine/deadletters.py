@@ -1,6 +1,6 @@
 """Dead letters: list what is open, and bring it back through today's rules.
 
-Open dead letters are those of the live epoch since the last replay. A replay
+Open dead letters are those of the live epoch that no replay has taken up. A replay
 lands them as a batch of its own (their rows as the rules saw them), which is
 judged without transforms and without a gate: what passes is loaded, what fails
 is a dead letter again. The replay's manifest is its commit.
@@ -82,7 +82,7 @@ def replay_dead_letters(project: Project, name: str) -> RunReport:
     for feed in project.store.feeds(name):
         outcome = Outcome(feed)
         with recorded(context, outcome):
-            if not _land_replay(context, context.log(feed)):
+            if not _land_replay(context, context.log(feed)) and not _replayed(context.log(feed)):
                 continue
             outcome.validated = validate(context, feed)
         if outcome.error is None:
@@ -96,8 +96,8 @@ def open_verdicts(log: FeedLog) -> list[Verdict]:
     epoch = log.live_epoch()
     if epoch is None:
         return []
-    since = log.last_replay(epoch) or 0
-    verdicts = (log.verdict(epoch, sequence) for sequence in sorted(log.sealed(epoch)) if sequence >= since)
+    taken = {item["sequence"] for manifest in log.replays(epoch) for item in manifest.replays}
+    verdicts = (log.verdict(epoch, sequence) for sequence in sorted(log.sealed(epoch) - taken))
     return [verdict for verdict in verdicts if verdict is not None and verdict.dead]
 
 
@@ -139,6 +139,12 @@ def _row_letter(row: dict[str, Any]) -> dict[str, Any]:
         "rules": list(row["_pipelines_rules"] or []),
         "reason": row["_pipelines_reason"],
     }
+
+
+def _replayed(log: FeedLog) -> bool:
+    """Whether there is a replay, which a run that was killed may not have judged and loaded."""
+    epoch = log.live_epoch()
+    return epoch is not None and bool(log.replays(epoch))
 
 
 def _land_replay(context: Context, log: FeedLog) -> bool:

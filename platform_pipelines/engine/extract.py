@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines.engine import window as windows
 from platform_pipelines.engine.boundary import Boundary
 from platform_pipelines.engine.context import stamp
+from platform_pipelines.engine.offsets import highest_epoch
 from platform_pipelines.errors import UsageError
 from platform_pipelines.model import Stream, Window
 
@@ -107,11 +108,16 @@ def preview_window(context: Context, feed: Feed, previous: Manifest | None) -> W
 def _epoch(context: Context, log: FeedLog) -> int:
     current = max(log.epochs(), default=None)
     if current is None:
-        return log.open_epoch("first run", context.token, stamp())
-    starts_over = (context.full_refresh or rereads(context.pipeline)) and context.window is None
-    if starts_over and log.first_complete(current) is not None:
-        reason = "full refresh asked for" if context.full_refresh else "full refresh"
-        return log.open_epoch(reason, context.token, stamp())
+        return log.open_epoch("first run", context.token, stamp(), above=highest_epoch(context, log))
+    if context.window is not None or log.first_complete(current) is None:
+        return current
+    if context.full_refresh:
+        return log.open_epoch("full refresh asked for", context.token, stamp(), above=highest_epoch(context, log))
+    if rereads(context.pipeline):
+        return log.open_epoch("full refresh", context.token, stamp())
+    if current > 1 and log.discarded(current):
+        # what it was to replace is still loaded; to go on behind it would lose what it held
+        return log.open_epoch(log.epoch_info(current).get("reason", ""), context.token, stamp())
     return current
 
 

@@ -17,7 +17,7 @@ from platform_pipelines.engine.incoming import incoming, order_column
 from platform_pipelines.engine.offsets import current_offset
 from platform_pipelines.engine.report import Loaded
 from platform_pipelines.engine.retention import prune
-from platform_pipelines.errors import AccountingError, OffsetConflict
+from platform_pipelines.errors import AccountingError, OffsetConflict, StoreCorrupt
 from platform_pipelines.model import Load, Offset
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def load(context: Context, feed: Feed, destination: str) -> Loaded:
     Raises:
         ConnectError: the destination cannot be reached.
         SchemaDrift: its table cannot take the rows.
+        StoreCorrupt: it holds batches that the log does not have.
         AccountingError: it counted other rows than it was given; nothing was committed.
     """
     started = time.monotonic()
@@ -102,16 +103,39 @@ def target_of(context: Context, feed: Feed, destination: str) -> Target:
 def pending(target: Target) -> Pending | None:
     """The next batches for a destination; None if it has all that may be loaded."""
     log, offset = target.log, target.offset()
+    if offset is not None:
+        _check_known(target, offset)
     epoch = log.live_epoch()
     if epoch is None or (offset is not None and offset.epoch > epoch):
         return None
     fresh = offset is None or offset.epoch < epoch
+    if fresh and offset is not None and log.discarded(epoch):
+        return None  # nothing came in place of what the destination has
     done = 0 if offset is None or fresh else offset.sequence
     whole = (log.first_complete(epoch) or 0) if fresh else 0
     ready = _sealed_in_order(log, epoch, done, whole)
     if not ready or ready[-1][0].sequence < whole:
         return None
     return Pending(tuple(ready), fresh)
+
+
+def _check_known(target: Target, offset: Offset) -> None:
+    """Refuse to go on from a batch that the log does not have: the next ones would pass for loaded.
+
+    Raises:
+        StoreCorrupt: the log is not the one that the destination was loaded from.
+    """
+    log, pipeline = target.log, target.context.pipeline.name
+    epochs = log.epochs()
+    last = max(log.sequences(offset.epoch), default=0)
+    if (epochs and offset.epoch < epochs[-1]) or offset.sequence <= last:
+        return
+    msg = (
+        f"Destination `{target.spec.name}` has loaded batch {offset.epoch}/{offset.sequence} of {log.feed.id}, which "
+        f"the landing log {log.folder} does not have: it was lost, or PIPELINES_STORE leads elsewhere. Bring it back, "
+        f"or read everything anew and replace what is loaded: `pipelines run {pipeline} --full-refresh`."
+    )
+    raise StoreCorrupt(msg)
 
 
 def _sealed_in_order(log: FeedLog, epoch: int, done: int, whole: int) -> list[tuple[Manifest, Verdict]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_pipelines.connectors.base import Destination
-from platform_pipelines.errors import SpecError
+from platform_pipelines.errors import PipelinesError, SpecError
 
 if TYPE_CHECKING:
     from platform_pipelines.connectors.base import Connector
@@ -31,11 +31,26 @@ def current_offset(log: FeedLog, spec: DestinationSpec, connector: Connector) ->
 
 
 def slowest_offset(context: Context, log: FeedLog) -> Offset | None:
-    """The offset of the destination that is furthest behind; None if one has nothing."""
-    offsets = []
+    """The offset of the destination that is furthest behind; None if one has nothing, or cannot say."""
+    offsets = _offsets(context, log)
+    known = [offset for offset in offsets if offset is not None]
+    return min(known, default=None) if len(known) == len(offsets) else None
+
+
+def highest_epoch(context: Context, log: FeedLog) -> int:
+    """The highest epoch that a destination says it has; 0 if none has any, or can be asked.
+
+    A log that was lost begins anew; the destinations remember how far it was.
+    """
+    return max((offset.epoch for offset in _offsets(context, log) if offset is not None), default=0)
+
+
+def _offsets(context: Context, log: FeedLog) -> list[Offset | None]:
+    """The offset of each destination; None also where it cannot be asked, of which its own load complains."""
+    found: list[Offset | None] = []
     for spec in context.pipeline.destinations:
-        offset = current_offset(log, spec, context.connector(spec.connector))
-        if offset is None:
-            return None
-        offsets.append(offset)
-    return min(offsets, default=None)
+        try:
+            found.append(current_offset(log, spec, context.connector(spec.connector)))
+        except PipelinesError:
+            found.append(None)
+    return found

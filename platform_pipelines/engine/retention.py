@@ -8,6 +8,7 @@ the history.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import re
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines.engine.context import utc_now
 from platform_pipelines.engine.offsets import slowest_offset
-from platform_pipelines.errors import SpecError
+from platform_pipelines.errors import FeedBusy, SpecError
 from platform_pipelines.store import effects
 
 if TYPE_CHECKING:
@@ -45,7 +46,10 @@ def retention() -> dt.timedelta | None:
 
 
 def prune(context: Context, feed: Feed) -> int:
-    """Remove what may go of one feed; returns how many batches lost their files."""
+    """Remove what may go of one feed; returns how many batches lost their files.
+
+    What cannot go now (a destination does not answer, another run has the feed) goes after a later load.
+    """
     log = context.log(feed)
     live = log.live_epoch()
     keep = retention()
@@ -55,7 +59,7 @@ def prune(context: Context, feed: Feed) -> int:
     if loaded is None or loaded.epoch < live:
         return 0
     removed = 0
-    with log.lock(context.token):
+    with contextlib.suppress(FeedBusy), log.lock(context.token):
         for epoch in (number for number in log.epochs() if number < live and log.has_files(number)):
             removed += sum(_expire(log, epoch, sequence) for sequence in log.sequences(epoch))
         if keep is not None:

@@ -66,9 +66,9 @@ class FeedLog:
         """Where an epoch's files lie."""
         return self.folder / f"e{epoch:06d}"
 
-    def open_epoch(self, reason: str, token: str, created_at: str) -> int:
-        """Begin the next epoch, durably, and return its number."""
-        epoch = max(self.epochs(), default=0) + 1
+    def open_epoch(self, reason: str, token: str, created_at: str, *, above: int = 0) -> int:
+        """Begin the next epoch, durably, and return its number, which is higher than ``above``."""
+        epoch = max([*self.epochs(), above]) + 1
         body = json.dumps({"reason": reason, "token": token, "created_at": created_at}).encode()
         if not effects.create_if_absent(self.epoch_folder(epoch) / "epoch.json", body):
             raise OffsetConflict(self._conflict(f"epoch {epoch}"))
@@ -95,6 +95,14 @@ class FeedLog:
             if self.manifest(epoch, sequence).complete:
                 return sequence
         return None
+
+    def discarded(self, epoch: int) -> bool:
+        """Whether all of the extract that began the epoch was discarded, and nothing of it was brought back."""
+        whole = self.first_complete(epoch)
+        if whole is None or self.replays(epoch):
+            return False
+        verdicts = [self.verdict(epoch, sequence) for sequence in self.sequences(epoch) if sequence <= whole]
+        return all(verdict is not None and verdict.status == "discarded" for verdict in verdicts)
 
     # manifests
 
@@ -133,10 +141,11 @@ class FeedLog:
         if not effects.create_if_absent(path, manifest.to_bytes()):
             raise OffsetConflict(self._conflict(f"batch {manifest.epoch}/{manifest.sequence}"))
 
-    def last_replay(self, epoch: int) -> int | None:
-        """The sequence of the last replay of dead letters; None if there was none."""
+    def replays(self, epoch: int) -> list[Manifest]:
+        """The batches that brought dead letters back, oldest first."""
         marked = _numbers(self.epoch_folder(epoch), _REPLAY) & set(self.sequences(epoch))
-        return max((n for n in marked if self.manifest(epoch, n).kind == "replay"), default=None)
+        manifests = (self.manifest(epoch, sequence) for sequence in sorted(marked))
+        return [manifest for manifest in manifests if manifest.kind == "replay"]
 
     def has_files(self, epoch: int) -> bool:
         """Whether the epoch holds batch files (dead letters do not count)."""
