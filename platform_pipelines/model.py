@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Mode = Literal["append", "merge", "update", "replace", "delete"]
 OnMissing = Literal["fail", "include", "skip"]
 Grain = Literal["hour", "day", "week", "month"]
+#: what a person decides of a batch that the gate holds
+Decision = Literal["release", "discard"]
 
 
 @dataclass(frozen=True, slots=True)

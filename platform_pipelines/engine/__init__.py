@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from platform_pipelines.engine.previewing import PreviewReport, preview
     from platform_pipelines.engine.project import Project, open_project
     from platform_pipelines.engine.report import DestinationReport, Landed, Loaded, RunReport, Validated
+    from platform_pipelines.engine.request import RunRequest
     from platform_pipelines.engine.runhistory import RunSummary, status
-    from platform_pipelines.engine.running import RunRequest, run
+    from platform_pipelines.engine.running import run
     from platform_pipelines.engine.validation import validate
     from platform_pipelines.store.runs import new_token
 
@@ -45,7 +46,7 @@ _MODULES = {
     "Loaded": "engine.report",
     "RunReport": "engine.report",
     "Validated": "engine.report",
-    "RunRequest": "engine.running",
+    "RunRequest": "engine.request",
     "run": "engine.running",
     "StateReport": "engine.feedstate",
     "reset": "engine.feedstate",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from platform_pipelines.engine.context import Context
     from platform_pipelines.engine.relation import Prepared
-    from platform_pipelines.engine.validation import Decision
+    from platform_pipelines.model import Decision
     from platform_pipelines.quality.judgement import Judgement
     from platform_pipelines.spec import QualitySpec
     from platform_pipelines.store import FeedLog, Manifest

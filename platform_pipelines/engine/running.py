@@ -10,8 +10,7 @@ import contextlib
 import dataclasses
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.holding import Holding
@@ -23,47 +22,17 @@ from platform_pipelines.engine.summary import Outcome, summarize
 from platform_pipelines.engine.validation import validate
 from platform_pipelines.errors import GateClosed, PipelinesError, UnexpectedError, UsageError
 from platform_pipelines.spec.secrets import mask
-from platform_pipelines.store.runs import new_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from platform_pipelines.engine.context import Progress
     from platform_pipelines.engine.project import Project
     from platform_pipelines.engine.report import Loaded, RunReport
+    from platform_pipelines.engine.request import RunRequest
     from platform_pipelines.model import Feed
 
 #: destinations of one pipeline that load at the same time at most
 MAX_PARALLEL = 20
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What to run.
-
-    Attributes:
-        pipeline: its name.
-        partitions: keys; None leaves the choice to the pipeline (see ``scope``).
-        window_from: begin of the range of partitions or of the cursor window, inclusive.
-        window_to: its end, exclusive.
-        full_refresh: read everything anew, in a new epoch.
-        only: ``landing``, ``validated`` or a destination's name: that stage alone.
-        decision: what happens to a held batch: ``release`` or ``discard``.
-        allow_destructive: columns at destinations may be dropped or narrowed.
-        progress: called as stages go on.
-        token: the run's token; a new one by default.
-    """
-
-    pipeline: str
-    partitions: tuple[str, ...] | None = None
-    window_from: str | None = None
-    window_to: str | None = None
-    full_refresh: bool = False
-    only: str | None = None
-    decision: Literal["release", "discard"] | None = None
-    allow_destructive: bool = False
-    progress: Callable[[Progress], None] | None = None
-    token: str = field(default_factory=new_token)
 
 
 def run(project: Project, request: RunRequest) -> RunReport:

@@ -11,7 +11,7 @@ from platform_pipelines.model import Feed
 
 if TYPE_CHECKING:
     from platform_pipelines.engine.project import Project
-    from platform_pipelines.engine.running import RunRequest
+    from platform_pipelines.engine.request import RunRequest
     from platform_pipelines.spec import PipelineSpec
 
 

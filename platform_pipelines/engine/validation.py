@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from platform_pipelines.engine.judging import judge_batch
 from platform_pipelines.engine.report import Validated
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
     from platform_pipelines.engine.context import Context
     from platform_pipelines.engine.judging import Judged
-    from platform_pipelines.model import Feed, RuleOutcome, TransformOutcome
+    from platform_pipelines.model import Decision, Feed, RuleOutcome, TransformOutcome
     from platform_pipelines.store import FeedLog, Manifest
-
-Decision = Literal["release", "discard"]
 
 
 def validate(context: Context, feed: Feed, decision: Decision | None = None) -> Validated:
