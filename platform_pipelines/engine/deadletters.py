@@ -16,6 +16,7 @@ from platform_pipelines.engine.context import Context, stamp
 from platform_pipelines.engine.landing import UNREAD_PREFIX
 from platform_pipelines.engine.running import close, load_all, recorded
 from platform_pipelines.engine.sample import show
+from platform_pipelines.engine.schemas import unified
 from platform_pipelines.engine.summary import Outcome
 from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.engine.validation import validate
@@ -199,7 +200,7 @@ def _merge(
 
     if not paths:
         return (), None
-    whole = pa.unify_schemas([pq.read_schema(path) for path in paths], promote_options="permissive")
+    whole = unified(pq.read_schema(path) for path in paths)
     schema = pa.schema([item for item in whole if item.name not in dropped])
     writer = PartWriter(folder, schema, prefix=prefix)
     for path in paths:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
 from platform_pipelines.engine.context import Progress
+from platform_pipelines.engine.schemas import unified
 from platform_pipelines.errors import InvalidData
 
 if TYPE_CHECKING:
@@ -76,12 +77,10 @@ def incoming(
 
     Raises:
         InvalidData: a key column is missing or holds NULL.
+        SchemaDrift: the batches have no schema in common.
         StoreCorrupt: a batch file is missing or was changed.
     """
-    import pyarrow as pa
-
-    schemas = [verdict.schema for _, verdict in batches if verdict.schema is not None]
-    schema = pa.unify_schemas(schemas, promote_options="permissive") if schemas else pa.schema([])
+    schema = unified(verdict.schema for _, verdict in batches if verdict.schema is not None)
     paths = [path for _, verdict in batches for path in log.paths(verdict.epoch, verdict.files)]
     total = sum(verdict.rows_out for _, verdict in batches)
     cursor = order_column(context, schema)

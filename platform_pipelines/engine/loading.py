@@ -17,6 +17,7 @@ from platform_pipelines.engine.incoming import incoming, order_column
 from platform_pipelines.engine.offsets import current_offset
 from platform_pipelines.engine.report import Loaded
 from platform_pipelines.engine.retention import prune
+from platform_pipelines.engine.schemas import joined
 from platform_pipelines.errors import AccountingError, OffsetConflict, StoreCorrupt
 from platform_pipelines.model import Load, Offset
 
@@ -139,9 +140,13 @@ def _check_known(target: Target, offset: Offset) -> None:
 
 
 def _sealed_in_order(log: FeedLog, epoch: int, done: int, whole: int) -> list[tuple[Manifest, Verdict]]:
-    """Judged batches behind ``done``, up to the first gap; the first ``whole`` of them go together."""
+    """Judged batches behind ``done``, up to the first gap; the first ``whole`` of them go together.
+
+    A batch of a schema that does not go with those before begins a transaction of
+    its own, as it would have if the destination had kept up.
+    """
     ready: list[tuple[Manifest, Verdict]] = []
-    rows = 0
+    rows, schema = 0, None
     sealed = log.sealed(epoch)
     for sequence in log.sequences(epoch):
         if sequence <= done:
@@ -149,6 +154,10 @@ def _sealed_in_order(log: FeedLog, epoch: int, done: int, whole: int) -> list[tu
         verdict = log.verdict(epoch, sequence) if sequence in sealed else None
         if verdict is None or (rows >= GROUP_ROWS and sequence > whole):
             break
+        both = joined(schema, verdict.schema) if schema is not None and verdict.schema is not None else verdict.schema
+        if both is None and verdict.schema is not None and sequence > whole:
+            break
+        schema = both or schema
         ready.append((log.manifest(epoch, sequence), verdict))
         rows += verdict.rows_out
     return ready
