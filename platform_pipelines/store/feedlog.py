@@ -151,7 +151,8 @@ class FeedLog:
         """Whether the epoch holds batch files (dead letters do not count)."""
         folder = self.epoch_folder(epoch)
         attempts = (folder / name for name in _names(folder) if _ATTEMPT.fullmatch(name))
-        return any(not path.name.startswith(("dead", "unread")) for attempt in attempts for path in attempt.iterdir())
+        # another destination's load may be removing them just now
+        return any(not name.startswith(("dead", "unread")) for attempt in attempts for name in _names(attempt))
 
     def attempt_folder(self, epoch: int, sequence: int, *, validated: bool = False) -> Path:
         """A folder name no other attempt uses; nothing refers to it until a commit does."""

@@ -264,3 +264,11 @@ def test_read_only_store_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
     with pytest.raises(UsageError, match="is read-only"):
         store.check_writable()
+
+
+def test_files_may_go_while_they_are_looked_for(log: FeedLog) -> None:
+    """Two destinations that load at once both look what may be removed, and one of them removes it."""
+    log.commit(manifest())
+    gone = log.attempt_folder(1, 1)
+    gone.symlink_to(gone.with_name("removed-meanwhile"))
+    assert not log.has_files(1)
