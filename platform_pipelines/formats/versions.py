@@ -75,7 +75,8 @@ def unified(old: pa.Schema | None, new: pa.Schema) -> pa.Schema:
             fields[field.name] = (known or field).with_nullable(True)  # noqa: FBT003 - pyarrow's signature
             continue
         try:
-            both = pa.unify_schemas([pa.schema([known]), pa.schema([field])], promote_options="permissive")
+            pair = (known.with_type(_timed(known.type, field.type)), field.with_type(_timed(field.type, known.type)))
+            both = pa.unify_schemas([pa.schema([each]) for each in pair], promote_options="permissive")
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             msg = (
                 f"Column {field.name!r} is {known.type} in the table and {field.type} in the load; no type holds both. "
@@ -84,3 +85,10 @@ def unified(old: pa.Schema | None, new: pa.Schema) -> pa.Schema:
             raise InvalidData(msg) from error
         fields[field.name] = both.field(0).with_nullable(True)  # noqa: FBT003 - pyarrow's signature
     return pa.schema(list(fields.values()))
+
+
+def _timed(kind: pa.DataType, other: pa.DataType) -> pa.DataType:
+    """The type of midnights where dates meet timestamps, which pyarrow has no common type for."""
+    import pyarrow.types as t
+
+    return other if t.is_date(kind) and t.is_timestamp(other) and not other.tz else kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -126,6 +127,15 @@ def test_columns_of_no_common_type_are_refused_before_anything_is_written(tmp_pa
     with pytest.raises(InvalidData, match="Column 'value' is string in the table and int64 in the load"):
         loading.attempt(pa.table({"id": [2], "value": [3]}))
     assert len(_files(tmp_path)) == 1
+
+
+def test_a_column_of_dates_takes_timestamps(tmp_path: Path) -> None:
+    loading = Loading(_lake(tmp_path), "append", "t")
+    midnight, noon = dt.datetime(2024, 1, 1), dt.datetime(2024, 1, 2, 12)  # noqa: DTZ001 - naive, as in the file
+    loading.load(pa.table({"id": [1], "day": pa.array([midnight.date()])}))
+    loading.load(pa.table({"id": [2], "day": pa.array([noon], pa.timestamp("us"))}))
+    loading.load(pa.table({"id": [3], "day": pa.array([midnight.date()])}))
+    assert [row["day"] for row in _read(loading.destination)] == [midnight, noon, midnight]
 
 
 def test_a_plan_names_new_columns(tmp_path: Path) -> None:
