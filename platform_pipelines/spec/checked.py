@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import re
 import zoneinfo
@@ -13,6 +14,8 @@ from platform_pipelines.spec.nearest import nearest
 
 _IMPORT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 _CRON_FIELDS = 5
+#: where the search for a date that matches begins; croniter looks 50 years ahead
+_ANY_DAY = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 
 
 @functools.cache
@@ -41,15 +44,19 @@ def cron(text: str) -> str:
     """A cron expression of five fields, or an alias such as ``@daily``.
 
     Raises:
-        ValueError: croniter cannot read it.
+        ValueError: croniter cannot read it, or no date matches it, such as February 30.
     """
-    from croniter import croniter
+    from croniter import CroniterBadDateError, croniter
 
+    count = _CRON_FIELDS if text.startswith("@") else len(text.split())
+    problem = "" if count == _CRON_FIELDS else f"it has {count} fields"
     try:
-        fields = croniter.expand(text)[0]
-        problem = "" if len(fields) == _CRON_FIELDS else f"it has {len(fields)} fields"
+        if not problem:
+            croniter(text, _ANY_DAY).get_next()
+    except CroniterBadDateError:
+        problem = "no date matches it"
     except (ValueError, KeyError, AttributeError) as error:
-        problem = str(error)
+        problem = str(error).rstrip(".")
     if problem:
         msg = (
             f"Bad cron expression {text!r}: {problem}. Write five fields, minute hour day month weekday, "

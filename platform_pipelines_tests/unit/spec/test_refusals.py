@@ -166,6 +166,8 @@ REST = [
     ("partitions: {by: day, field: d, start: 2013-01-02, end: 2013-01-01}", ["There is no partition: no day begins between start '2013-01-02' and end '2013-01-01'."]),
     ("partitions: {by: day, field: d, start: 2013-01-02, detect_changes: true}", ["`detect_changes` compares cursors, and `source` follows none. Write `mode: incremental` with `cursor: {field: updated_at}`, or remove `detect_changes`."]),
     ("schedule: {cron: '0 25 * * *'}", ["`cron` in `schedule`: Bad cron expression '0 25 * * *': [0 25 * * *] is not acceptable, out of range. Write five fields, minute hour day month weekday, such as \"0 */6 * * *\", or @hourly, @daily, @weekly, @monthly."]),
+    ("schedule: {cron: '0 0 * *'}", ["`cron` in `schedule`: Bad cron expression '0 0 * *': it has 4 fields. Write five fields, minute hour day month weekday, such as \"0 */6 * * *\", or @hourly, @daily, @weekly, @monthly."]),
+    ("schedule: {cron: '0 0 30 2 *'}", ["`cron` in `schedule`: Bad cron expression '0 0 30 2 *': no date matches it. Write five fields, minute hour day month weekday, such as \"0 */6 * * *\", or @hourly, @daily, @weekly, @monthly."]),
     ("schedule: {cron: '0 0 * * * *', timezone: utc+1}", [
         "`cron` in `schedule`: Bad cron expression '0 0 * * * *': it has 6 fields. Write five fields, minute hour day month weekday, such as \"0 */6 * * *\", or @hourly, @daily, @weekly, @monthly.",
         "`timezone` in `schedule`: Unknown time zone 'utc+1'. Allowed: IANA names such as UTC, Europe/Berlin, America/New_York. Did you mean `UTC`?"]),
