@@ -13,8 +13,28 @@ import shutil
 import uuid
 from typing import TYPE_CHECKING
 
+from platform_pipelines.errors import ConnectError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@contextlib.contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Say of what the system refuses where it was, and what can be done.
+
+    Raises:
+        ConnectError: the disk is full, read-only or gone.
+    """
+    try:
+        yield
+    except OSError as error:
+        msg = (
+            f"The landing log cannot be written at {path}: {error.strerror or error}. "
+            "Make room, mend its permissions, or set PIPELINES_STORE to a folder that can be written."
+        )
+        raise ConnectError(msg) from error
 
 
 def make_folder(path: Path) -> None:
@@ -44,25 +64,34 @@ def create_if_absent(path: Path, content: bytes) -> bool:
 
     Returns:
         True if this call created it, False if it was there already.
+
+    Raises:
+        ConnectError: the disk is full, read-only or gone.
     """
-    make_folder(path.parent)
-    temporary = _write_temporary(path, content)
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink()
-    sync_folder(path.parent)
+    with named_errors(path):
+        make_folder(path.parent)
+        temporary = _write_temporary(path, content)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink()
+        sync_folder(path.parent)
     return True
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Publish ``content`` under ``path``, in place of what was there; atomic and durable."""
-    make_folder(path.parent)
-    temporary = _write_temporary(path, content)
-    temporary.replace(path)
-    sync_folder(path.parent)
+    """Publish ``content`` under ``path``, in place of what was there; atomic and durable.
+
+    Raises:
+        ConnectError: the disk is full, read-only or gone.
+    """
+    with named_errors(path):
+        make_folder(path.parent)
+        temporary = _write_temporary(path, content)
+        temporary.replace(path)
+        sync_folder(path.parent)
 
 
 def remove(path: Path) -> None:

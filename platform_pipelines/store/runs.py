@@ -54,10 +54,15 @@ class RunLog:
         self._folder = folder
 
     def add(self, pipeline: str, token: str, stage: str, body: dict[str, Any]) -> None:
-        """Record that a run entered or ended a stage."""
+        """Record that a run entered or ended a stage.
+
+        Raises:
+            ConnectError: the disk is full, read-only or gone.
+        """
         path = self._folder / pipeline / token / f"{time.time_ns():020d}-{stage}.json"
-        effects.make_folder(path.parent)
-        path.write_text(json.dumps(body, default=str), encoding="utf-8")
+        with effects.named_errors(path):
+            effects.make_folder(path.parent)
+            path.write_text(json.dumps(body, default=str), encoding="utf-8")
 
     def tokens(self, pipeline: str) -> list[str]:
         """Tokens of a pipeline's runs, newest first."""

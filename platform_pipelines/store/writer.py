@@ -67,7 +67,7 @@ class PartWriter:
         """Take one batch.
 
         Raises:
-            OSError: the background writer failed (disk full, folder gone).
+            ConnectError: the background writer failed (disk full, folder gone).
         """
         self._raise_background_error()
         if batch.num_rows == 0:
@@ -85,14 +85,15 @@ class PartWriter:
         """Write what is held, sync everything, and name the files.
 
         Raises:
-            OSError: writing failed; nothing refers to the parts.
+            ConnectError: writing failed; nothing refers to the parts.
         """
         if self._held:
             self._hand_over()
         self._stop()
         self._raise_background_error()
         if self._files:
-            effects.sync_folder(self._folder)
+            with effects.named_errors(self._folder):
+                effects.sync_folder(self._folder)
         return tuple(self._files)
 
     def abort(self) -> None:
@@ -125,7 +126,8 @@ class PartWriter:
 
     def _raise_background_error(self) -> None:
         if self._error is not None:
-            raise self._error
+            with effects.named_errors(self._folder):
+                raise self._error
 
     def _work(self) -> None:
         part: _Part | None = None

@@ -7,7 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from platform_pipelines.errors import ConnectError
+from platform_pipelines.store import effects
 from platform_pipelines.store import writer as writers
+from platform_pipelines.store.runs import RunLog
 from platform_pipelines.store.writer import PartWriter
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ def test_an_error_in_the_background_reaches_the_caller(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a file where the folder should be")
     writer = PartWriter(tmp_path / "a", SCHEMA)
     writer.write(batch(1))
-    with pytest.raises(FileExistsError):
+    with pytest.raises(ConnectError, match="File exists"):
         writer.close()
 
 
@@ -72,7 +75,7 @@ def test_an_error_stops_later_writes(tmp_path: Path) -> None:
         for _ in range(1000):
             writer.write(batch(1))
 
-    with pytest.raises(FileExistsError):
+    with pytest.raises(ConnectError, match="File exists"):
         write_on()
 
 
@@ -81,3 +84,20 @@ def test_abort_removes_the_folder(tmp_path: Path) -> None:
     writer.write(batch(1))
     writer.abort()
     assert not (tmp_path / "a").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_next_step(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "store"
+    in_the_way.write_text("a file where a folder should be")
+    writer = PartWriter(in_the_way / "a", SCHEMA)
+    writer.write(batch(1))
+    for attempt in (
+        writer.close,
+        lambda: effects.create_if_absent(in_the_way / "manifest.json", b""),
+        lambda: effects.replace(in_the_way / "offset.json", b""),
+        lambda: RunLog(in_the_way).add("p", "pt-1234", "begin", {}),
+    ):
+        with pytest.raises(
+            ConnectError, match=r"log cannot be written at .*store.*: .*\. Make room, .*PIPELINES_STORE"
+        ):
+            attempt()
