@@ -120,6 +120,11 @@ def extension_file(name: str) -> Path:
     raise FatalError(msg)
 
 
+def interrupted(error: BaseException) -> bool:
+    """Whether Ctrl-C ended a query: DuckDB swallows the KeyboardInterrupt and raises a RuntimeError in its place."""
+    return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
+
+
 def quote(identifier: str) -> str:
     """An identifier in double quotes, as SQL:1992 and DuckDB and PostgreSQL have it."""
     return '"' + identifier.replace('"', '""') + '"'

@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from platform_pipelines import duck
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.holding import Holding
 from platform_pipelines.engine.landing import land
@@ -85,16 +86,28 @@ def _run_feeds(context: Context, feeds: list[Feed], request: RunRequest, targets
     outcomes = [Outcome(feed) for feed in feeds]
     with ThreadPoolExecutor(max_workers=1) as reader, Holding(context, targets if len(feeds) > 1 else []) as holding:
         reading = [reader.submit(_read, context, outcome, request) for outcome in outcomes[:1]]
-        for position, outcome in enumerate(outcomes):
-            holding.wait_for(reading[position])
-            reading += [reader.submit(_read, context, each, request) for each in outcomes[position + 1 : position + 2]]
-            if outcome.error is None and request.only in {None, "validated"}:
-                with recorded(context, outcome):
-                    outcome.validated = validate(context, outcome.feed, request.decision)
-            if outcome.error is None:
-                holding.acquire()
-                load_all(context, outcome, targets)
+        with _interruption_recorded(context):
+            for position, outcome in enumerate(outcomes):
+                holding.wait_for(reading[position])
+                following = outcomes[position + 1 : position + 2]
+                reading += [reader.submit(_read, context, each, request) for each in following]
+                if outcome.error is None and request.only in {None, "validated"}:
+                    with recorded(context, outcome):
+                        outcome.validated = validate(context, outcome.feed, request.decision)
+                if outcome.error is None:
+                    holding.acquire()
+                    load_all(context, outcome, targets)
     return outcomes
+
+
+@contextlib.contextmanager
+def _interruption_recorded(context: Context) -> Iterator[None]:
+    """Record Ctrl-C before threads are waited for, so that the run does not look as if it went on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        context.record("error", {"error": "Interrupted."})
+        raise
 
 
 def _read(context: Context, outcome: Outcome, request: RunRequest) -> None:
@@ -105,10 +118,16 @@ def _read(context: Context, outcome: Outcome, request: RunRequest) -> None:
 
 @contextlib.contextmanager
 def recorded(context: Context, outcome: Outcome) -> Iterator[None]:
-    """Turn what a stage raises into the feed's outcome, and record it."""
+    """Turn what a stage raises into the feed's outcome, and record it.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, also where DuckDB met it and made a RuntimeError of it.
+    """
     try:
         yield
-    except Exception as caught:  # noqa: BLE001 - kept as the cause: one feed must not stop the others
+    except Exception as caught:
+        if duck.interrupted(caught):
+            raise KeyboardInterrupt from caught
         error = caught if isinstance(caught, PipelinesError) else UnexpectedError.of(caught, f"Feed {outcome.feed.id}")
         outcome.error = error
         if isinstance(error, GateClosed) and isinstance(error.validated, Validated):

@@ -63,6 +63,8 @@ def test_ctrl_c_in_the_middle_says_one_line_and_the_next_run_is_whole(slow: Fold
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, b"", SAID)
+    (run,) = slow.type("status", "orders", "--json").json
+    assert (run["status"], run["error"]) == ("failed", "Interrupted.")
     (slow.root / "slow").unlink()
     answer = slow.type("run", "orders", "--json")
     assert answer.code == 0

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from platform_pipelines import duck
+from platform_pipelines.engine.running import recorded
+from platform_pipelines.engine.summary import Outcome
+from platform_pipelines_tests.unit.engine.world import FEED
+
+if TYPE_CHECKING:
+    from platform_pipelines_tests.unit.engine.world import World
+
+
+def test_ctrl_c_that_duckdb_met_ends_the_run_as_ctrl_c_does(world: World) -> None:
+    context = world.context()
+    timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGINT])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt), recorded(context, Outcome(FEED)), duck.connect() as connection:
+            connection.execute("select count(*) from range(1000000000) a, range(1000000000) b where a.range = -b.range")
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
