@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import threading
+import uuid
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
@@ -61,8 +62,28 @@ def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         except OSError as error:
             msg = f"Folder {path.parent} for the DuckDB database cannot be created: {error.strerror}."
             raise ConnectError(msg) from error
+        if not path.exists():
+            _create(path)
         with contextlib.closing(_open(path, read_only=False)) as connection:
             yield connection
+
+
+def _create(path: Path) -> None:
+    """Create the file whole or not at all: DuckDB refuses one that a kill or a full disk left half created."""
+    import duckdb
+
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        duck.connect(temporary).close()
+        # where the name is taken meanwhile, or there are no hard links, DuckDB opens or creates the file itself
+        with contextlib.suppress(OSError):
+            os.link(temporary, path)
+    except duckdb.Error as error:
+        what = first_line(error).replace(str(temporary), str(path))
+        msg = f"DuckDB database {path} cannot be created: {what}"
+        raise ConnectError(msg) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
