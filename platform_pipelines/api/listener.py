@@ -33,11 +33,11 @@ class Listener:
         self._error: Exception | None = None
 
     def __call__(self, progress: Progress) -> None:
-        """Take a report of how far a stage has come; readers and loaders call from threads of their own.
+        """Take a report of how far a stage has come; every stage calls from threads of its own.
 
-        Reading runs ahead of judging and loading, so it says nothing of the feed before.
+        Reading and judging run ahead of loading, so they say nothing of the feed before.
         """
-        if progress.stage == "extract":
+        if progress.stage != "load":
             return
         with self._lock:
             if self._current is not None and self._current != progress.feed:

@@ -26,12 +26,15 @@ from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
     from platform_pipelines.engine.project import Project
     from platform_pipelines.engine.report import Loaded, RunReport
     from platform_pipelines.engine.request import RunRequest
     from platform_pipelines.model import Feed
 
+#: feeds that are read and judged while another one is loaded
+READ_AHEAD = 2
 #: destinations of one pipeline that load at the same time at most
 MAX_PARALLEL = 20
 
@@ -82,21 +85,33 @@ def load_all(context: Context, outcome: Outcome, targets: list[str]) -> None:
 
 
 def _run_feeds(context: Context, feeds: list[Feed], request: RunRequest, targets: list[str]) -> list[Outcome]:
-    """Run one feed after the other; while one is judged and loaded, the next one is read."""
+    """Run one feed after the other; while one is loaded, the next is judged and the one behind it read.
+
+    A feed that is alone is read and judged in the caller's thread, which Ctrl-C reaches at once.
+    """
     outcomes = [Outcome(feed) for feed in feeds]
-    with ThreadPoolExecutor(max_workers=1) as reader, Holding(context, targets if len(feeds) > 1 else []) as holding:
-        reading = [reader.submit(_read, context, outcome, request) for outcome in outcomes[:1]]
+    if len(outcomes) == 1:
         with _interruption_recorded(context):
-            for position, outcome in enumerate(outcomes):
-                holding.wait_for(reading[position])
-                following = outcomes[position + 1 : position + 2]
-                reading += [reader.submit(_read, context, each, request) for each in following]
-                if outcome.error is None and request.only in {None, "validated"}:
-                    with recorded(context, outcome):
-                        outcome.validated = validate(context, outcome.feed, request.decision)
-                if outcome.error is None:
-                    holding.acquire()
-                    load_all(context, outcome, targets)
+            _read(context, outcomes[0], request)
+            _judge(context, outcomes[0], request)
+            if outcomes[0].error is None:
+                load_all(context, outcomes[0], targets)
+        return outcomes
+    with (
+        ThreadPoolExecutor(max_workers=1) as reader,
+        ThreadPoolExecutor(max_workers=1) as judge,
+        Holding(context, targets) as holding,
+        _interruption_recorded(context),
+    ):
+        judged: list[Future[None]] = []
+        for position, outcome in enumerate(outcomes):
+            for each in outcomes[len(judged) : position + 1 + READ_AHEAD]:
+                read = reader.submit(_read, context, each, request)
+                judged.append(judge.submit(_judge, context, each, request, read))
+            holding.wait_for(judged[position])
+            if outcome.error is None:
+                holding.acquire()
+                load_all(context, outcome, targets)
     return outcomes
 
 
@@ -114,6 +129,14 @@ def _read(context: Context, outcome: Outcome, request: RunRequest) -> None:
     if request.only in {None, "landing"} and request.decision is None:
         with recorded(context, outcome):
             (outcome.landed,) = land(context, [outcome.feed])
+
+
+def _judge(context: Context, outcome: Outcome, request: RunRequest, read: Future[None] | None = None) -> None:
+    if read is not None:
+        read.result()
+    if outcome.error is None and request.only in {None, "validated"}:
+        with recorded(context, outcome):
+            outcome.validated = validate(context, outcome.feed, request.decision)
 
 
 @contextlib.contextmanager
