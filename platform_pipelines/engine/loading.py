@@ -38,10 +38,18 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Batches that go in one transaction, oldest first, and whether they begin an epoch."""
+    """Batches that go in one transaction.
+
+    Attributes:
+        batches: oldest first.
+        fresh: whether they begin an epoch.
+        previous: the destination's offset that they were chosen behind. The load
+            is refused if another run has moved it meanwhile.
+    """
 
     batches: tuple[tuple[Manifest, Verdict], ...]
     fresh: bool
+    previous: Offset | None
 
     @property
     def offset(self) -> Offset:
@@ -76,14 +84,17 @@ def load(context: Context, feed: Feed, destination: str) -> Loaded:
     target = target_of(context, feed, destination)
     total = Loaded(feed, destination)
     conflicts = 0
-    while (group := pending(target)) is not None:
+    offset = target.offset()
+    while (group := pending(target, offset)) is not None:
         try:
             total = _load_group(target, group, total)
+            offset = group.offset
         except OffsetConflict:
             # Another run loaded these batches between our look and our commit: look again.
             conflicts += 1
             if conflicts >= _ATTEMPTS:
                 raise
+            offset = target.offset()
     if total.batches:
         prune(context, feed)
     total = replace(total, seconds=time.monotonic() - started)
@@ -101,9 +112,9 @@ def target_of(context: Context, feed: Feed, destination: str) -> Target:
     return Target(context, context.log(feed), spec, context.connector(spec.connector))
 
 
-def pending(target: Target) -> Pending | None:
-    """The next batches for a destination; None if it has all that may be loaded."""
-    log, offset = target.log, target.offset()
+def pending(target: Target, offset: Offset | None) -> Pending | None:
+    """The next batches for a destination that has loaded up to ``offset``; None if it has all that may be loaded."""
+    log = target.log
     if offset is not None:
         _check_known(target, offset)
     epoch = log.live_epoch()
@@ -117,7 +128,7 @@ def pending(target: Target) -> Pending | None:
     ready = _sealed_in_order(log, epoch, done, whole)
     if not ready or ready[-1][0].sequence < whole:
         return None
-    return Pending(tuple(ready), fresh)
+    return Pending(tuple(ready), fresh, offset)
 
 
 def _check_known(target: Target, offset: Offset) -> None:
@@ -175,10 +186,9 @@ def _load_group(target: Target, group: Pending, total: Loaded) -> Loaded:
     return _add(total, group, rows.deduplicated + receipt.superseded, receipt)
 
 
-def planned_load(target: Target, schema: pa.Schema) -> Load:
-    """The load that rows of ``schema`` would be, for asking what it would change."""
+def planned_load(target: Target, schema: pa.Schema, previous: Offset | None) -> Load:
+    """The load that rows of ``schema`` would be behind ``previous``, for asking what it would change."""
     context, spec = target.context, target.spec
-    previous = target.offset()
     return Load(
         feed=target.log.feed,
         table=spec.table,
@@ -199,7 +209,7 @@ def _order(target: Target, group: Pending, rows: Incoming) -> Load:
     deletes, spec = target.context.pipeline.source.deletes, target.spec
     field = deletes.field if deletes else None
     return replace(
-        planned_load(target, rows.schema),
+        planned_load(target, rows.schema, group.previous),
         offset=group.offset,
         rows=rows.rows,
         fresh=group.fresh,

@@ -90,7 +90,7 @@ def _load_plans(context: Context, feed: Feed) -> list[LoadPlan]:
         return []
     targets = [target_of(context, feed, spec.name) for spec in context.pipeline.destinations]
     return [
-        target.connector.plan_load(planned_load(target, schema))
+        target.connector.plan_load(planned_load(target, schema, target.offset()))
         for target in targets
         if isinstance(target.connector, Evolvable)
     ]
