@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines.errors import ConnectError, InvalidData, PipelinesError
 from platform_pipelines.http.masking import excerpt, mask_text
-from platform_pipelines.http.retry import retry_after
 
 if TYPE_CHECKING:
     from platform_pipelines.http.exchange import Response
@@ -28,7 +27,7 @@ _TODO = {
 def passing_status(response: Response) -> bool:
     """Whether the status may be another one next time: 408, 425, 429, 5xx, and a 403 that is a rate limit."""
     if response.status == HTTPStatus.FORBIDDEN:
-        return retry_after(response.headers) is not None
+        return "retry-after" in response.headers or response.headers.get("x-ratelimit-remaining") == "0"
     server = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR and response.status not in _LASTING
     return server or response.status in _PASSING
 

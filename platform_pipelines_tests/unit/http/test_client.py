@@ -135,7 +135,7 @@ def test_a_server_that_keeps_failing_is_given_up(api: ApiServer) -> None:
 
 def test_a_403_that_is_a_rate_limit_is_waited_for(api: ApiServer) -> None:
     reset = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(time.time() + 0.05)}
-    api.queue(Answer(status=403, headers=reset))
+    api.queue(Answer(status=403, headers=reset), Answer(status=403, headers={"Retry-After": "0"}))
     assert _send(api).json() == {"fine": True}
 
 
