@@ -9,6 +9,7 @@
     │   ├── CursorError      cursor missing, NULL, or of a new type
     │   ├── SchemaDrift      the schema contract refuses a change
     │   ├── GateClosed       the quality gate held a batch                   exit 3
+    │   ├── DeletesRefused   more rows are gone at the source than is allowed
     │   └── InvalidData      a value, file or key that cannot be loaded
     ├── RetriableError       try again                                       exit 1
     │   ├── FeedBusy         another run holds the feed
@@ -105,6 +106,10 @@ class GateClosed(DataError):
     def __init__(self, message: str, validated: object = None) -> None:
         super().__init__(message)
         self.validated = validated
+
+
+class DeletesRefused(DataError):
+    """More rows are gone at the source than the pipeline may delete at once; nothing was deleted."""
 
 
 class InvalidData(DataError):

@@ -24,6 +24,8 @@ OnMissing = Literal["fail", "include", "skip"]
 Grain = Literal["hour", "day", "week", "month"]
 #: what a person decides of a batch that the gate holds
 Decision = Literal["release", "discard"]
+#: column that marks rows whose key is gone at the source (``deletes: {detect: key_difference, action: soft}``)
+DELETED_AT = "_pipelines_deleted_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,7 @@ class Load:
             where they exist: may be read or copied instead of ``batches``.
         delete_field: rows in which this column is not NULL are deletes.
         delete_action: ``hard`` removes the row by key, ``soft`` only merges it.
+        own: an update or delete touches only rows that ``feed`` was the last to write.
         buffer_bytes: bytes to hold before writing on.
         flush_seconds: seconds after which a buffer is written on.
         threads: writer threads at most.
@@ -237,6 +240,7 @@ class Load:
     files: tuple[Path, ...] = ()
     delete_field: str | None = None
     delete_action: Literal["soft", "hard"] = "soft"
+    own: bool = False
     buffer_bytes: int = 50_000_000
     flush_seconds: float = 600.0
     threads: int = 10

@@ -126,6 +126,14 @@ class Evolvable(Protocol):
 
 
 @runtime_checkable
+class KeyReader(Protocol):
+    """A source that can give some columns of a stream more cheaply than all of them."""
+
+    def read_keys(self, stream: Stream, window: Window, fields: tuple[str, ...]) -> Iterator[Page]:
+        """What :meth:`Source.read` would give, in these columns only."""
+
+
+@runtime_checkable
 class ChangeAware(Protocol):
     """A source that can say cheaply how far each partition has come."""
 

@@ -17,7 +17,7 @@ from platform_pipelines.connectors.duckdb_session import check_creatable, held, 
 from platform_pipelines.connectors.duckdb_source import DuckDBQuery
 from platform_pipelines.model import LoadPlan, ReadPlan, Stream, StreamInfo
 from platform_pipelines.sql import evolve, offsets
-from platform_pipelines.sql.queries import OPTIONS
+from platform_pipelines.sql.queries import OPTIONS, narrowed
 from platform_pipelines.sql.script import run_load
 from platform_pipelines.sql.tables import OFFSETS, TableName
 
@@ -75,6 +75,10 @@ class DuckDBConnector(Connector):
         """Read the rows of a window, of one snapshot; see :meth:`Source.read`."""
         with reading(self.path) as connection:
             yield from DuckDBQuery(connection, stream).pages(window)
+
+    def keys(self, stream: Stream, window: Window, fields: tuple[str, ...]) -> Iterator[Page]:
+        """Read some columns only; see :class:`platform_pipelines.connectors.base.KeyReader`."""
+        return self.read(narrowed(stream, fields), window, None)
 
     def plan_read(self, stream: Stream, window: Window) -> ReadPlan:
         """The query that a read would run."""

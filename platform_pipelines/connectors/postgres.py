@@ -21,7 +21,7 @@ from platform_pipelines.connectors.postgres_session import READER, WRITER, sessi
 from platform_pipelines.model import LoadPlan, ReadPlan, StreamInfo
 from platform_pipelines.sql import evolve, offsets
 from platform_pipelines.sql.duckdb_errors import refused
-from platform_pipelines.sql.queries import OPTIONS
+from platform_pipelines.sql.queries import OPTIONS, narrowed
 from platform_pipelines.sql.script import run_load
 from platform_pipelines.sql.tables import TableName
 
@@ -82,6 +82,10 @@ class PostgresConnector(Connector):
             with connection.transaction():  # keeps the tables from being altered meanwhile
                 query = source.PostgresQuery(connection, stream, self.default_schema)
                 yield from source.pages(self._dsn, query, bounded)
+
+    def keys(self, stream: Stream, window: Window, fields: tuple[str, ...]) -> Iterator[Page]:
+        """Read some columns only; see :class:`platform_pipelines.connectors.base.KeyReader`."""
+        return self.read(narrowed(stream, fields), window, None)
 
     def plan_read(self, stream: Stream, window: Window) -> ReadPlan:
         """The query that a read would run now."""

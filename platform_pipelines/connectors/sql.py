@@ -20,7 +20,7 @@ from platform_pipelines.formats.slices import partition_cursors
 from platform_pipelines.model import Page, ReadPlan, StreamInfo
 from platform_pipelines.sql.dialect import DUCKDB
 from platform_pipelines.sql.predicates import families, window_sql
-from platform_pipelines.sql.queries import OPTIONS
+from platform_pipelines.sql.queries import OPTIONS, narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -73,6 +73,10 @@ class SqlConnector(Connector):
         with self._engine() as engine:
             reading = prepare(engine, stream, window)
             yield from _pages(engine, reading, window)
+
+    def keys(self, stream: Stream, window: Window, fields: tuple[str, ...]) -> Iterator[Page]:
+        """Read some columns only; see :class:`platform_pipelines.connectors.base.KeyReader`."""
+        return self.read(narrowed(stream, fields), window, None)
 
     def plan_read(self, stream: Stream, window: Window) -> ReadPlan:
         """The statement that :meth:`read` would run now."""

@@ -14,6 +14,7 @@ from platform_pipelines import duck
 from platform_pipelines.engine.context import Progress
 from platform_pipelines.engine.schemas import unified
 from platform_pipelines.errors import InvalidData
+from platform_pipelines.model import DELETED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,7 +81,8 @@ def incoming(
         SchemaDrift: the batches have no schema in common.
         StoreCorrupt: a batch file is missing or was changed.
     """
-    schema = unified(verdict.schema for _, verdict in batches if verdict.schema is not None)
+    landed = unified(verdict.schema for _, verdict in batches if verdict.schema is not None)
+    schema = landed if batches[0][0].kind == "deletes" else markable(context, landed)
     paths = [path for _, verdict in batches for path in log.paths(verdict.epoch, verdict.files)]
     total = sum(verdict.rows_out for _, verdict in batches)
     cursor = order_column(context, schema)
@@ -91,7 +93,7 @@ def incoming(
     try:
         query, rows = "", total
         if paths:
-            _create_view(connection, paths, schema)
+            _create_view(connection, paths, landed, schema)
             duplicated = keyed and _inspect_key(connection, spec, context.pipeline.name) < total
             query = _newest(spec.key, cursor, schema) if duplicated else "select * exclude (_file, _row) from incoming"
             if duplicated:
@@ -113,6 +115,17 @@ def order_column(context: Context, schema: pa.Schema) -> str | None:
     return None
 
 
+def markable(context: Context, schema: pa.Schema) -> pa.Schema:
+    """The schema with the column that marks deleted rows, where the pipeline marks them: a row that comes is none."""
+    import pyarrow as pa
+
+    deletes = context.pipeline.source.deletes
+    marks = deletes is not None and deletes.detect is not None and deletes.action == "soft"
+    if not marks or not schema.names or DELETED_AT in schema.names:
+        return schema
+    return schema.append(pa.field(DELETED_AT, pa.timestamp("us", "UTC")))
+
+
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """The batch under ``schema``: the same values, field metadata and exact types restored."""
     import pyarrow as pa
@@ -124,8 +137,12 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _create_view(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], schema: pa.Schema) -> None:
-    names = ", ".join(duck.quote(name) for name in schema.names)
+def _create_view(
+    connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], landed: pa.Schema, schema: pa.Schema
+) -> None:
+    names = ", ".join(duck.quote(name) for name in landed.names)
+    if schema != landed:
+        names += f", cast(null as timestamptz) as {duck.quote(DELETED_AT)}"
     listed = ", ".join(duck.literal(str(path)) for path in paths)
     connection.execute(
         f"create temp view incoming as select {names}, file_index as _file, file_row_number as _row "

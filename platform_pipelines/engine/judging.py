@@ -63,6 +63,8 @@ def judge_batch(context: Context, log: FeedLog, manifest: Manifest, decision: De
         SchemaDrift: the schema contract refuses a change.
         InvalidData: a required transform failed.
     """
+    if manifest.kind == "deletes":
+        return _keys_alone(context, log, manifest)
     with duck.connect() as connection:
         prepared = prepare(context, log, manifest, connection)
         outlet = Outlet(context, log, manifest, lambda after: _restore(manifest, prepared, after))
@@ -76,6 +78,24 @@ def judge_batch(context: Context, log: FeedLog, manifest: Manifest, decision: De
         except BaseException:
             outlet.abort()
             raise
+
+
+def _keys_alone(context: Context, log: FeedLog, manifest: Manifest) -> Judged:
+    """Keys to delete are keys of the destinations already: no transform and no rule is about them."""
+    import pyarrow.parquet as pq
+
+    verdict = Verdict(
+        epoch=manifest.epoch,
+        sequence=manifest.sequence,
+        status="passed",
+        token=context.token,
+        created_at=stamp(),
+        rows_in=manifest.rows,
+        rows_out=manifest.rows,
+        files=manifest.files,
+        schema=pq.read_schema(log.paths(manifest.epoch, manifest.files)[0]),
+    )
+    return Judged(verdict)
 
 
 def _restore(manifest: Manifest, prepared: Prepared | None, after: pa.Schema) -> pa.Schema:

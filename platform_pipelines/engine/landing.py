@@ -18,6 +18,7 @@ from platform_pipelines.engine.extract import boundary_of, decide
 from platform_pipelines.engine.report import Landed, plain
 from platform_pipelines.engine.tally import Tally
 from platform_pipelines.engine.unmoved import unmoved
+from platform_pipelines.engine.vanished import land_deletes, with_deletes
 from platform_pipelines.errors import CursorError, SpecError
 from platform_pipelines.store import Manifest
 from platform_pipelines.store.writer import PartWriter
@@ -47,6 +48,7 @@ def land(context: Context, feeds: Sequence[Feed]) -> list[Landed]:
         FeedBusy: another run holds a feed.
         CursorError: the cursor is missing, NULL where it must not be, or of a new type.
         InvalidData: the stream cannot be read as declared.
+        DeletesRefused: more keys are gone at the source than may be deleted.
     """
     return [_land_feed(context, feed) for feed in feeds]
 
@@ -66,6 +68,7 @@ def _land_feed(context: Context, feed: Feed) -> Landed:
         except BaseException:
             landing.abort()
             raise
+        landed = with_deletes(landed, land_deletes(context, log, extract, source))
     result = dataclasses.replace(landed, seconds=time.monotonic() - started)
     context.record("landing", _entry(result))
     return result
@@ -93,6 +96,7 @@ def _entry(landed: Landed) -> dict[str, object]:
         "deduplicated": landed.deduplicated,
         "filtered": landed.filtered,
         "rejected": landed.rejected,
+        "deleted": landed.deleted,
         "bytes": landed.bytes,
         "seconds": round(landed.seconds, 3),
         "watermark": plain(landed.watermark_to),

@@ -19,7 +19,7 @@ from platform_pipelines.engine.report import Loaded
 from platform_pipelines.engine.retention import prune
 from platform_pipelines.engine.schemas import joined
 from platform_pipelines.errors import AccountingError, OffsetConflict, StoreCorrupt
-from platform_pipelines.model import Load, Offset
+from platform_pipelines.model import DELETED_AT, Load, Offset
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -154,7 +154,8 @@ def _sealed_in_order(log: FeedLog, epoch: int, done: int, whole: int) -> list[tu
     """Judged batches behind ``done``, up to the first gap; the first ``whole`` of them go together.
 
     A batch of a schema that does not go with those before begins a transaction of
-    its own, as it would have if the destination had kept up.
+    its own, as it would have if the destination had kept up. So does a batch of
+    deletes: it is about what was loaded before.
     """
     ready: list[tuple[Manifest, Verdict]] = []
     rows, schema = 0, None
@@ -165,11 +166,14 @@ def _sealed_in_order(log: FeedLog, epoch: int, done: int, whole: int) -> list[tu
         verdict = log.verdict(epoch, sequence) if sequence in sealed else None
         if verdict is None or (rows >= GROUP_ROWS and sequence > whole):
             break
+        manifest = log.manifest(epoch, sequence)
+        if ready and "deletes" in {manifest.kind, ready[-1][0].kind}:
+            break
         both = joined(schema, verdict.schema) if schema is not None and verdict.schema is not None else verdict.schema
         if both is None and verdict.schema is not None and sequence > whole:
             break
         schema = both or schema
-        ready.append((log.manifest(epoch, sequence), verdict))
+        ready.append((manifest, verdict))
         rows += verdict.rows_out
     return ready
 
@@ -208,8 +212,12 @@ def planned_load(target: Target, schema: pa.Schema, previous: Offset | None) -> 
 def _order(target: Target, group: Pending, rows: Incoming) -> Load:
     deletes, spec = target.context.pipeline.source.deletes, target.spec
     field = deletes.field if deletes else None
+    order = planned_load(target, rows.schema, group.previous)
+    if group.batches[0][0].kind == "deletes":
+        # what the rows carry says how they were meant when they were found gone, whatever the YAML says now
+        order = replace(order, mode="update" if DELETED_AT in rows.schema.names else "delete", cursor=None, own=True)
     return replace(
-        planned_load(target, rows.schema, group.previous),
+        order,
         offset=group.offset,
         rows=rows.rows,
         fresh=group.fresh,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines.connectors.base import Evolvable, Plannable
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.extract import expected_stream, preview_window
+from platform_pipelines.engine.incoming import markable
 from platform_pipelines.engine.loading import planned_load, target_of
 from platform_pipelines.engine.previewing import default_feed, preview_rows
 from platform_pipelines.engine.report import plain
@@ -90,7 +91,7 @@ def _load_plans(context: Context, feed: Feed) -> list[LoadPlan]:
         return []
     targets = [target_of(context, feed, spec.name) for spec in context.pipeline.destinations]
     return [
-        target.connector.plan_load(planned_load(target, schema, target.offset()))
+        target.connector.plan_load(planned_load(target, markable(context, schema), target.offset()))
         for target in targets
         if isinstance(target.connector, Evolvable)
     ]

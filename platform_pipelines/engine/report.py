@@ -30,6 +30,7 @@ class Landed:
         deduplicated: rows dropped because the log holds them.
         filtered: rows dropped because their cursor was NULL.
         rejected: records that could not be read as declared.
+        deleted: keys found gone at the source; they count as read and landed.
         bytes: bytes landed.
         seconds: wall-clock seconds.
         watermark_from: the watermark before.
@@ -44,6 +45,7 @@ class Landed:
     deduplicated: int = 0
     filtered: int = 0
     rejected: int = 0
+    deleted: int = 0
     bytes: int = 0
     seconds: float = 0.0
     watermark_from: Cursor | None = None

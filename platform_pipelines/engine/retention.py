@@ -14,16 +14,19 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from platform_pipelines.engine import knownkeys
 from platform_pipelines.engine.context import utc_now
 from platform_pipelines.engine.offsets import slowest_offset
+from platform_pipelines.engine.vanished import detects
 from platform_pipelines.errors import FeedBusy, SpecError
+from platform_pipelines.model import Offset
 from platform_pipelines.store import effects
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from platform_pipelines.engine.context import Context
-    from platform_pipelines.model import Feed, Offset
+    from platform_pipelines.model import Feed
     from platform_pipelines.store import FeedLog
 
 _UNITS = {"d": "days", "h": "hours", "w": "weeks"}
@@ -63,8 +66,16 @@ def prune(context: Context, feed: Feed) -> int:
         for epoch in (number for number in log.epochs() if number < live and log.has_files(number)):
             removed += sum(_expire(log, epoch, sequence) for sequence in log.sequences(epoch))
         if keep is not None:
-            removed += _expire_old(log, loaded, utc_now() - keep)
+            removed += _expire_old(log, _dispensable(context, log, loaded), utc_now() - keep)
     return removed
+
+
+def _dispensable(context: Context, log: FeedLog, loaded: Offset) -> Offset:
+    """The last loaded batch that nobody needs, once the keys that it brought are kept elsewhere."""
+    if not detects(context.pipeline):
+        return loaded
+    covered = knownkeys.compact(log, loaded.epoch, context.pipeline.destinations[0].key)
+    return Offset(loaded.epoch, min(loaded.sequence, covered))
 
 
 def _expire_old(log: FeedLog, loaded: Offset, limit: dt.datetime) -> int:

@@ -44,7 +44,7 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
         log.sweep()
         for manifest in _unjudged(log):
             judged = judge_batch(context, log, manifest, decision)
-            total = _add(total, judged)
+            total = _add(total, judged, of_rows=manifest.kind != "deletes")
             if judged.verdict.status == "held":
                 log.hold(judged.verdict)
                 total = dataclasses.replace(total, held=judged.verdict.reason, seconds=time.monotonic() - started)
@@ -78,7 +78,7 @@ def _closed(context: Context, manifest: Manifest, reason: str) -> str:
     )
 
 
-def _add(total: Validated, judged: Judged) -> Validated:
+def _add(total: Validated, judged: Judged, *, of_rows: bool) -> Validated:
     verdict = judged.verdict
     return dataclasses.replace(
         total,
@@ -92,7 +92,7 @@ def _add(total: Validated, judged: Judged) -> Validated:
         transforms=_merge_transforms(total.transforms, verdict.transforms),
         score=min(total.score, verdict.score),
         bytes=total.bytes + sum(file.bytes for file in verdict.files),
-        schema=verdict.schema if verdict.schema is not None else total.schema,
+        schema=verdict.schema if verdict.schema is not None and of_rows else total.schema,
         sample=total.sample or judged.sample,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_pipelines.duck import literal, quote
+from platform_pipelines.model import DELETED_AT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,9 +21,9 @@ RESERVED = "_pipelines_"
 
 
 def kept_columns(load: Load) -> list[str]:
-    """The columns of the load that a table keeps: no bookkeeping but the cursor that merge compares."""
-    compared = load.cursor if load.mode in {"merge", "update"} else None
-    return [name for name in load.schema.names if not name.startswith(RESERVED) or name == compared]
+    """The columns of the load that a table keeps: no bookkeeping but the cursor that merge compares and the mark."""
+    kept = {DELETED_AT, load.cursor if load.mode in {"merge", "update"} else None}
+    return [name for name in load.schema.names if not name.startswith(RESERVED) or name in kept]
 
 
 def same_key(load: Load, stage: str = "s", target: str = "t") -> str:
@@ -40,11 +41,14 @@ def wins(load: Load, feed: str, *, comparable: bool, stage: str = "s", target: s
         stage: alias of the staged rows.
         target: alias of the rows that are there.
     """
+    own = f"{feed} = {literal(load.feed.id)}"
+    if load.own:
+        return own
     if load.cursor is None or not comparable:
         return "true"
     cursor = quote(load.cursor)
     rule = f"{stage}.{cursor} >= {target}.{cursor} or {target}.{cursor} is null"
-    return f"({feed} = {literal(load.feed.id)} or {rule})" if load.fresh else f"({rule})"
+    return f"({own} or {rule})" if load.fresh else f"({rule})"
 
 
 def removes(load: Load, stage: str = "s") -> str:

@@ -67,6 +67,12 @@ class Connectors:
                 msg = f"Connector `{connector.name}` (type {connector.type}) cannot load with mode {destination.mode}."
                 path = ("destinations", index, "mode")
                 problems.add(f"{msg} {allowed(destination.mode, sorted(able.modes))}", *path)
+            elif connector and able and (wanted := _applies_deletes(spec)) and wanted not in able.modes:
+                msg = (
+                    f"`detect: key_difference` needs mode {wanted} of connector `{connector.name}` (type "
+                    f"{connector.type}), which cannot do that. Remove `deletes`, or choose another destination."
+                )
+                problems.add(msg, "source", "deletes", "detect")
 
     def _source(self, spec: PipelineSpec, problems: Problems) -> None:
         connector = self._find(spec, spec.source.connector)
@@ -93,6 +99,14 @@ class Connectors:
             if problems is not None:
                 problems.add(f"Connector `{spec.name}`: {error.message}", *path)
             return None
+
+
+def _applies_deletes(spec: PipelineSpec) -> str | None:
+    """The mode by which keys that are gone are removed or marked at a destination; None where none are looked for."""
+    deletes = spec.source.deletes
+    if deletes is None or deletes.detect is None:
+        return None
+    return "delete" if deletes.action == "hard" else "update"
 
 
 def _named(spec: PipelineSpec) -> Iterator[tuple[str, Path]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from platform_pipelines.spec.checked import import_path
 from platform_pipelines.spec.nearest import show
+from platform_pipelines.spec.sourcekey import source_key
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -43,16 +44,36 @@ def _deletes(spec: PipelineSpec, problems: Problems) -> None:
     deletes = spec.source.deletes
     if deletes is None:
         return
-    if deletes.detect is not None:
-        msg = "`detect: key_difference` is not available yet. Write `deletes: {field: deleted_at, action: soft}`."
-        problems.add(msg, "source", "deletes", "detect")
     unkeyed = [each.name for each in spec.destinations if each.mode != "merge"]
-    if deletes.action == "hard" and unkeyed:
+    if deletes.detect is not None:
+        _detection(spec, unkeyed, problems)
+    elif deletes.action == "hard" and unkeyed:
         msg = (
             f"`action: hard` removes rows by key, which needs `mode: merge`; {', '.join(unkeyed)} has another mode. "
             "Write `mode: merge` with a key there, or `action: soft`."
         )
         problems.add(msg, "source", "deletes", "action")
+
+
+def _detection(spec: PipelineSpec, unkeyed: list[str], problems: Problems) -> None:
+    path = ("source", "deletes", "detect")
+    if spec.source.mode == "full_refresh":
+        msg = (
+            "`detect: key_difference` is for `mode: incremental`; a full refresh replaces all rows, so those that are "
+            "gone at the source go anyway. Remove `deletes`, or write `mode: incremental` with a cursor."
+        )
+        problems.add(msg, *path)
+    if unkeyed:
+        msg = (
+            f"`detect: key_difference` applies deletes by key, which needs `mode: merge`; {', '.join(unkeyed)} has "
+            "another mode. Write `mode: merge` with a key there."
+        )
+        problems.add(msg, *path)
+        return
+    try:
+        source_key(spec)
+    except ValueError as error:
+        problems.add(str(error), *path)
 
 
 def _partitions(spec: PipelineSpec, problems: Problems) -> None:

@@ -5,7 +5,7 @@ Shared by the sources that are SQL databases; running it is left to them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.duck import quote
@@ -85,6 +85,11 @@ class Relation:
         found = [f"({self.where}\n)" if self.where else "", window_sql(window, families, dialect)]
         condition = " and ".join(part for part in found if part)
         return f"select {', '.join(expressions)} from {self.sql}" + (f" where {condition}" if condition else "")
+
+
+def narrowed(stream: Stream, fields: Sequence[str]) -> Stream:
+    """The stream with these columns only."""
+    return replace(stream, options={**stream.options, "columns": list(fields)})
 
 
 def named(expression: str, column: str) -> str:

@@ -70,7 +70,7 @@ class Statements:
 
     def delete_keys(self) -> str:
         """Remove rows whose key is in the stage."""
-        return self._delete_matching()
+        return self._delete_matching(self._own())
 
     def delete_marked(self) -> str | None:
         """Remove rows that the stage marks as deleted; None where it marks none."""
@@ -95,7 +95,7 @@ class Statements:
         setters = ", ".join(f"{name} = {value}" for name, value in changed.items())
         return (
             f"update {self.table.sql} as t set {setters} from {self.stage} as s "
-            f"where {self._same_key()}{self._alive()}{self._newer()}"
+            f"where {self._same_key()}{self._alive()}{self._newer()}{self._own()}"
         )
 
     def insert_new(self) -> str:
@@ -114,7 +114,7 @@ class Statements:
         newer = "" if self.load.mode == "delete" else self._newer()
         return (
             f"select count(*) from {self.stage} as s "
-            f"where exists (select 1 from {self.table.sql} as t where {self._same_key()}{newer})"
+            f"where exists (select 1 from {self.table.sql} as t where {self._same_key()}{newer}{self._own()})"
         )
 
     def insert_all(self) -> str:
@@ -135,6 +135,10 @@ class Statements:
 
     def _alive(self) -> str:
         return f" and {self._hard} is null" if self._hard else ""
+
+    def _own(self) -> str:
+        """Whether the feed wrote the row that is there, where only its own may be touched."""
+        return f" and t.{quote(FEED)} = {self.feed}" if self.load.own else ""
 
     def _newer(self) -> str:
         """Whether the arriving version may overwrite the one that is there."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMAT = 1
-BatchKind = Literal["extract", "window", "replay"]
+BatchKind = Literal["extract", "window", "replay", "deletes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Manifest:
         epoch: counted from 1; a full refresh or a reset starts a new one.
         sequence: counted from 1 within the epoch.
         kind: ``extract`` moves the watermark; ``window`` re-reads a range and
-            does not; ``replay`` brings dead letters back.
+            does not; ``replay`` brings dead letters back; ``deletes`` holds
+            keys that are gone at the source.
         complete: whether the extract this batch belongs to came to its end.
         files: Parquet files with the rows as the source gave them.
         rejects: Parquet file with the records that could not be read as declared.
@@ -64,7 +65,8 @@ class Manifest:
             rows that the next read will meet again.
         columns: the columns the hashes were taken over.
         resume: from where an interrupted extract goes on; None if complete.
-        schema: Arrow schema of the rows; None for a batch of an unknown schema.
+        schema: Arrow schema of the rows, for ``deletes`` of those before it;
+            None for a batch of an unknown schema.
         replays: dead letters that this batch brought back.
         run_id: the run that wrote it.
         token: that run's token.

@@ -188,6 +188,23 @@ class DestinationContract:
         loading.load(_deleting(versions((2, "b", 2), (3, "c", 2)), [2]), delete_field="deleted", delete_action="hard")
         assert self._values(loading) == {1: "a", 3: "c"}
 
+    def test_own_deletes_spare_rows_that_another_feed_wrote_last(self, destination: Any) -> None:
+        """A key that left one partition may have come to another."""
+        one, other, delete = self._two_partitions(destination, "delete")
+        receipt = delete.load(versions((1, "a", 1), (2, "b", 1)).select(["id"]), own=True)
+        assert self._values(one) == {2: "B", 3: "c"}
+        assert (receipt.staged, receipt.loaded, receipt.superseded) == (2, 1, 1)
+        other.load(versions((3, "C", 9)))
+        assert self._values(one) == {2: "B", 3: "C"}
+
+    def test_own_updates_spare_rows_that_another_feed_wrote_last(self, destination: Any) -> None:
+        """They keep all their values."""
+        one, _, update = self._two_partitions(destination, "update")
+        marks = versions((1, "gone", 1), (2, "gone", 1)).select(["id", "value"])
+        receipt = update.load(marks, own=True)
+        assert self._values(one) == {1: "gone", 2: "B", 3: "c"}
+        assert (receipt.staged, receipt.loaded, receipt.superseded) == (2, 1, 1)
+
     def test_columns_come_and_go(self, destination: Any) -> None:
         """A new column is added, one that a load lacks stays NULL, a wider type is taken."""
         loading = self._loading(destination, "append")
@@ -228,6 +245,16 @@ class DestinationContract:
         if mode not in destination.modes or not destination.durable:
             pytest.skip(f"{destination.type} has no mode {mode}, or keeps nothing")
         return Loading(destination, mode, self.table, feed or Feed("people"))
+
+    def _two_partitions(self, destination: Any, mode: Mode) -> tuple[Loading, Loading, Loading]:
+        """Rows 1 and 3 of one feed, 2 taken over by another; and loads of the first feed in another mode."""
+        one = self._loading(destination, "merge", Feed("people", "eu"))
+        other = self._loading(destination, "merge", Feed("people", "us"))
+        one.load(versions((1, "a", 1), (2, "b", 1), (3, "c", 1)))
+        other.load(versions((2, "B", 2)))
+        then = self._loading(destination, mode, one.feed)
+        then.sequence = one.sequence
+        return one, other, then
 
     def _found(self, loading: Loading) -> list[dict[str, Any]]:
         return sorted(self.rows(loading.destination, loading.table), key=lambda row: row["id"])

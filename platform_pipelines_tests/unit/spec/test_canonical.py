@@ -165,12 +165,6 @@ def test_twenty_destinations_are_allowed() -> None:
     assert len(pipeline_from_config({**MINIMAL, "destinations": many}).destinations) == 20
 
 
-def test_key_difference_deletes_are_refused_until_they_exist() -> None:
-    deletes = {"detect": "key_difference", "max_share": 0.1}
-    with pytest.raises(SpecError, match="`detect: key_difference` is not available yet"):
-        pipeline_from_config({**MINIMAL, "source": {**MINIMAL["source"], "deletes": deletes}})
-
-
 def test_hard_deletes_need_a_key_at_every_destination() -> None:
     deletes = {"field": "deleted_at", "action": "hard"}
     with pytest.raises(SpecError, match="`action: hard` removes rows by key"):

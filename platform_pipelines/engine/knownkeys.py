@@ -1,0 +1,138 @@
+"""The keys that a feed has loaded and not deleted since, read from its log.
+
+A key is known if the last batch that names it brings it and does not delete it.
+Which of them are gone at the source is left to ``vanished``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from platform_pipelines import duck
+from platform_pipelines.engine.incoming import conform
+from platform_pipelines.engine.schemas import unified
+from platform_pipelines.store import keysnapshot
+from platform_pipelines.store.keysnapshot import KeySnapshot
+from platform_pipelines.store.writer import PartWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import duckdb
+    import pyarrow as pa
+
+    from platform_pipelines.store import FeedLog
+
+#: the temporary table of :func:`collect`
+KNOWN = "known_keys"
+#: batches behind the last snapshot after which another is written
+SNAPSHOT_BATCHES = 100
+_BATCH_ROWS = 122_880
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one batch, or the snapshot, says of keys."""
+
+    sequence: int
+    paths: tuple[Path, ...]
+    schema: pa.Schema
+    gone: bool = False
+
+
+def collect(
+    connection: duckdb.DuckDBPyConnection, log: FeedLog, epoch: int, key: tuple[str, ...], upto: int | None = None
+) -> pa.Schema | None:
+    """Make the known keys the table :data:`KNOWN`, up to a batch or all.
+
+    Returns:
+        The schema of the key columns as loaded, field metadata included; None if no key was ever loaded.
+
+    Raises:
+        StoreCorrupt: a batch file is missing or was changed.
+        SchemaDrift: the key columns of the batches have no types in common.
+    """
+    parts = [part for part in _parts(log, epoch) if upto is None or part.sequence <= upto]
+    whole = unified(_select(part.schema, key) for part in parts if not part.gone)
+    if set(key) - set(whole.names):
+        return None
+    origins = [
+        f"({duck.literal(str(path))}, {part.sequence}, {'true' if part.gone else 'false'})"
+        for part in parts
+        for path in part.paths
+    ]
+    listed = ", ".join(duck.literal(str(path)) for part in parts for path in part.paths)
+    names = ", ".join(duck.quote(name) for name in key)
+    present = " and ".join(f"{duck.quote(name)} is not null" for name in key)
+    connection.execute(
+        f"create or replace temp table {KNOWN} as select {names} from ("
+        f"select {names}, arg_max(o.gone, o.sequence) as _gone "
+        f"from read_parquet([{listed}], union_by_name=true, filename=true) f "
+        f"join (values {', '.join(origins)}) o(path, sequence, gone) on o.path = f.filename "
+        f"where {present} group by {names}) where not _gone"
+    )
+    return whole
+
+
+def compact(log: FeedLog, epoch: int, key: tuple[str, ...]) -> int:
+    """Write a snapshot of what all judged batches say, up to the first that is not; the sequence it covers.
+
+    Raises:
+        StoreCorrupt: see :func:`collect`.
+    """
+    covered, done = _judged(log, epoch), keysnapshot.latest(log, epoch)
+    if covered <= done.sequence:
+        return done.sequence
+    with duck.connect() as connection:
+        schema = collect(connection, log, epoch, key, covered)
+        if schema is None:
+            return done.sequence
+        writer = PartWriter(keysnapshot.folder(log, epoch, covered), schema, prefix="keys")
+        for batch in connection.execute(f"from {KNOWN}").to_arrow_reader(_BATCH_ROWS):
+            writer.write(conform(batch, schema))
+        keysnapshot.commit(log, epoch, KeySnapshot(covered, writer.close()))
+    return covered
+
+
+def compact_if_long(log: FeedLog, epoch: int, key: tuple[str, ...]) -> None:
+    """Write a snapshot where many batches have come since the last one."""
+    if _judged(log, epoch) - keysnapshot.latest(log, epoch).sequence > SNAPSHOT_BATCHES:
+        compact(log, epoch, key)
+
+
+def _judged(log: FeedLog, epoch: int) -> int:
+    """The last batch up to which none waits for its verdict; 0 for none."""
+    sealed = log.sealed(epoch)
+    last = 0
+    for sequence in log.sequences(epoch):
+        if sequence not in sealed:
+            break
+        last = sequence
+    return last
+
+
+def _parts(log: FeedLog, epoch: int) -> Iterator[_Part]:
+    """The snapshot and every batch behind it that has files; a batch of deletes counts without a verdict, too."""
+    import pyarrow.parquet as pq
+
+    snapshot = keysnapshot.latest(log, epoch)
+    paths = log.paths(epoch, snapshot.files)
+    if paths:
+        yield _Part(snapshot.sequence, tuple(paths), pq.read_schema(paths[0]))
+    for sequence in (number for number in log.sequences(epoch) if number > snapshot.sequence):
+        manifest = log.manifest(epoch, sequence)
+        if manifest.kind == "deletes":
+            gone = tuple(log.paths(epoch, manifest.files))
+            yield _Part(sequence, gone, pq.read_schema(gone[0]), gone=True)
+            continue
+        verdict = log.verdict(epoch, sequence)
+        if verdict is not None and verdict.files and verdict.schema is not None:
+            yield _Part(sequence, tuple(log.paths(epoch, verdict.files)), verdict.schema)
+
+
+def _select(schema: pa.Schema, key: tuple[str, ...]) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([schema.field(name) for name in key if name in schema.names])

@@ -1,0 +1,349 @@
+"""Deletes by key difference: what is gone at the source goes at every destination, once, or not at all."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+from platform_pipelines import duck
+from platform_pipelines.connectors.duckdb import DuckDBConnector
+from platform_pipelines.connectors.memory import MemoryConnector
+from platform_pipelines.engine.knownkeys import KNOWN, collect, compact
+from platform_pipelines.errors import ConnectError, DeletesRefused
+from platform_pipelines.model import Page, Rejected
+from platform_pipelines.store import keysnapshot
+from platform_pipelines_tests.unit.engine.world import FEED, World, at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pytest
+
+    from platform_pipelines.engine.project import Project
+    from platform_pipelines.model import Stream, Window
+
+MERGE = {"name": "out", "connector": "mem", "table": "out", "mode": "merge", "key": ["id"]}
+
+
+def source(**deletes: Any) -> dict[str, Any]:
+    return {
+        "connector": "mem",
+        "stream": "rows",
+        "mode": "incremental",
+        "cursor": {"field": "at"},
+        "deletes": {"detect": "key_difference", "action": "hard", "max_share": 0.5} | deletes,
+    }
+
+
+def detecting(world: World, deletes: dict[str, Any] | None = None, **changes: Any) -> Project:
+    return world.project(**{"source": source(**(deletes or {})), "destinations": [MERGE]} | changes)
+
+
+def rows(*ids: int, second: float = 0) -> list[dict[str, Any]]:
+    return [{"id": i, "at": at(second + i), "v": f"v{i}"} for i in ids]
+
+
+def test_keys_that_are_gone_are_deleted_and_counted(world: World) -> None:
+    project = detecting(world)
+    world.put(rows(1, 2, 3, 4))
+    assert world.run(project).read == 4
+    world.put(rows(1, 3, 4, 5))
+    report = world.run(project)
+    assert world.ids() == [1, 3, 4, 5]
+    # 4 is read again at the watermark; 5 is new; 2 is the key that is gone
+    assert (report.read, report.deduplicated, report.destinations["out"].rows) == (3, 1, 2)
+    assert report.to_json()["rows"]["loaded"] == {"out": 2}
+    again = world.run(project)
+    assert (again.status, world.ids()) == ("nothing_new", [1, 3, 4, 5])
+
+
+def test_the_record_of_the_run_counts_deletes(world: World) -> None:
+    project = detecting(world)
+    world.put(rows(1, 2, 3))
+    world.run(project)
+    world.put(rows(1, 3))
+    token = world.run(project).token
+    entries = {entry.stage: entry.body for entry in project.store.runs.entries("p", token)}
+    assert entries["landing"]["deleted"] == 1
+
+
+def test_a_key_that_comes_back_is_loaded_again_and_deleted_again(world: World) -> None:
+    project = detecting(world)
+    for step, ids in enumerate([(1, 2, 3), (1, 3), (1, 2, 3), (2, 3)]):
+        world.put(rows(*ids, second=10 * step))
+        assert world.run(project).error is None
+        assert world.ids() == sorted(ids)
+
+
+def test_too_many_are_refused_and_nothing_is_deleted(world: World) -> None:
+    project = detecting(world, {"max_share": 0.25})
+    world.put(rows(*range(8)))
+    world.run(project)
+    world.put(rows(*range(5)))
+    report = world.run(project)
+    assert (report.status, report.exit_code) == ("failed", 1)
+    assert isinstance(report.errors[0], DeletesRefused)
+    assert str(report.errors[0]) == (
+        "3 of the 8 keys that `p` has loaded are gone at the source (37.5%), more than `deletes.max_share` allows "
+        "(25.0%). The source gave 5 keys. Nothing was deleted. If the source is incomplete, mend it and run again; "
+        "if these rows are really gone, run `pipelines run p --allow-destructive`."
+    )
+    assert world.ids() == list(range(8))
+    world.put(rows(*range(6)))
+    assert world.run(project).error is None
+    assert world.ids() == list(range(6))
+
+
+def test_an_empty_source_deletes_nothing_unless_that_is_meant(world: World) -> None:
+    project = detecting(world)
+    world.put(rows(1, 2))
+    world.run(project)
+    world.put(pa.table({"id": [1], "at": pa.array([at(1)], pa.timestamp("us", "UTC")), "v": ["x"]}).slice(0, 0))
+    assert world.run(project).status == "failed"
+    assert world.ids() == [1, 2]
+    assert world.run(project, allow_destructive=True).status == "success"
+    assert world.ids() == []
+
+
+def test_rows_that_landed_in_a_refused_run_are_loaded_by_the_next(world: World) -> None:
+    project = detecting(world)
+    world.put(rows(1, 2, 3))
+    world.run(project)
+    world.put(rows(4))
+    assert world.run(project).status == "failed"
+    world.put(rows(1, 2, 3, 4))
+    assert world.run(project).error is None
+    assert world.ids() == [1, 2, 3, 4]
+
+
+def test_an_empty_key_set_is_no_division_by_zero(world: World) -> None:
+    project = detecting(world, {"max_share": 0})
+    world.put(pa.table({"id": pa.array([], pa.int64()), "at": pa.array([], pa.timestamp("us", "UTC"))}))
+    assert world.run(project).error is None
+    assert world.run(project).error is None
+
+
+def test_soft_deletes_mark_rows_and_unmark_those_that_come_back(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "out.duckdb"
+    project = detecting(world, {"action": "soft"})
+    database = DuckDBConnector(type="duckdb", path=path)
+    project.connectors["mem"] = Both(space=world.space, database=database)
+    world.put(rows(1, 2, 3))
+    world.run(project)
+    assert _marks(path) == {1: False, 2: False, 3: False}
+    world.put(rows(1, 3))
+    assert world.run(project).error is None
+    assert _marks(path) == {1: False, 2: True, 3: False}
+    first = _marked_at(path)
+    assert world.run(project).status == "nothing_new"
+    assert _marked_at(path) == first
+    world.put(rows(1, 2, 3, second=10))
+    world.run(project)
+    assert _marks(path) == {1: False, 2: False, 3: False}
+
+
+class Both(MemoryConnector):
+    """Read from memory, loaded into DuckDB."""
+
+    database: DuckDBConnector
+
+    def offset(self, feed: Any, table: str) -> Any:
+        return self.database.offset(feed, table)
+
+    def load(self, load: Any, batches: Any) -> Any:
+        return self.database.load(load, batches)
+
+
+def _marks(path: Path) -> dict[int, bool]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return dict(connection.execute("select id, _pipelines_deleted_at is not null from out").fetchall())
+
+
+def _marked_at(path: Path) -> Any:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.execute("select max(_pipelines_deleted_at)::varchar from out").fetchall()
+
+
+def test_every_destination_applies_deletes_at_its_own_pace(world: World) -> None:
+    project = detecting(world, destinations=[MERGE, MERGE | {"name": "late", "table": "late"}])
+    world.put(rows(1, 2, 3))
+    world.run(project, only="landing")
+    world.run(project, only="validated")
+    world.run(project, only="out")
+    world.put(rows(1, 3))
+    world.run(project, only="landing")
+    world.run(project, only="validated")
+    world.run(project, only="out")
+    assert world.ids() == [1, 3]
+    world.put(rows(1, 2, 3, second=10))
+    assert world.run(project).error is None
+    assert world.ids("late") == world.ids() == [1, 2, 3]
+    # a table that is added later passes through the same history
+    more = detecting(world, destinations=[MERGE, MERGE | {"name": "new", "table": "new"}])
+    world.put(rows(1, 2, second=20))
+    assert world.run(more).error is None
+    assert world.ids("new") == world.ids() == [1, 2]
+
+
+def test_a_row_that_moved_to_another_partition_stays(world: World) -> None:
+    partitions = {"by": "value", "field": "region", "values": ["eu", "us"]}
+    project = detecting(world, partitions=partitions)
+    for order in (("eu", "us"), ("us", "eu")):
+        first, second = order
+        world.put([{"id": 1, "at": at(1), "region": "eu"}, {"id": 2, "at": at(2), "region": "eu"}])
+        world.run(project, full_refresh=True)
+        world.put([{"id": 1, "at": at(3), "region": "us"}, {"id": 2, "at": at(2), "region": "eu"}])
+        for key in (first, second):
+            assert world.run(project, partitions=(key,)).error is None
+        assert sorted((row["id"], row["region"]) for row in world.rows()) == [(1, "us"), (2, "eu")], order
+
+
+def test_keys_are_compared_behind_renames_and_filters(world: World) -> None:
+    project = detecting(
+        world,
+        transforms=[{"map": {"number": "id", "at": None, "v": None}}, {"filter": "v <> 'v3'"}],
+        destinations=[MERGE | {"key": ["number"]}],
+    )
+    world.put(rows(1, 2, 3))
+    world.run(project)
+    world.put(rows(2, 3))
+    assert world.run(project).error is None
+    assert [row["number"] for row in world.rows()] == [2]
+
+
+def test_a_transform_that_makes_other_keys_meets_the_limit(world: World) -> None:
+    project = detecting(world, transforms=[{"sql": 'select id + 100 as id, "at" from input'}])
+    world.put(rows(1, 2, 3))
+    world.run(project)
+    report = world.run(project)
+    assert "3 of the 3 keys" in str(report.error)
+    assert world.ids() == [101, 102, 103]
+
+
+def test_rejected_rows_are_no_known_keys(world: World) -> None:
+    rules = {"rules": [{"id": "v", "type": "accepted", "field": "v", "values": ["v1", "v2"], "severity": "error"}]}
+    project = detecting(world, quality=rules)
+    world.put(rows(1, 2, 3))
+    world.run(project)
+    world.put(rows(1, 2))
+    assert world.run(project).status == "nothing_new"
+
+
+class Reading(MemoryConnector):
+    """A source that breaks, or that has records nobody can read."""
+
+    breaks: bool = False
+    rejected: tuple[Rejected, ...] = ()
+
+    def read(self, stream: Stream, window: Window, resume: Any) -> Iterator[Page]:
+        if self.breaks and window.field is None:
+            msg = "The line is dead."
+            raise ConnectError(msg)
+        yield from super().read(stream, window, resume)
+        yield Page((), rejected=self.rejected)
+
+
+def test_a_source_that_breaks_while_keys_are_read_deletes_nothing(world: World) -> None:
+    project = detecting(world)
+    world.put(rows(1, 2, 3))
+    world.run(project)
+    world.put(rows(1, 2, 4))
+    project.connectors["mem"] = Reading(space=world.space, breaks=True)
+    assert world.run(project).exit_code == ConnectError.exit_code
+    assert world.ids() == [1, 2, 3]
+    project.connectors["mem"] = Reading(space=world.space)
+    assert world.run(project).error is None
+    assert world.ids() == [1, 2, 4]
+
+
+def test_an_unreadable_record_is_there_all_the_same(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    project = detecting(world)
+    world.put(rows(1, 2, 3))
+    world.run(project)
+    world.put(rows(1, 3))
+    project.connectors["mem"] = Reading(space=world.space, rejected=(Rejected('{"id": "2"}', "bad"),))
+    world.run(project)
+    assert world.ids() == [1, 2, 3]
+    project.connectors["mem"] = Reading(space=world.space, rejected=(Rejected("2;", "bad"),))
+    with caplog.at_level(logging.WARNING):
+        assert world.run(project).error is None
+    assert "1 records of stream 'rows' cannot be read" in caplog.text
+    assert world.ids() == [1, 2, 3]
+    project.connectors["mem"] = Reading(space=world.space)
+    world.run(project)
+    assert world.ids() == [1, 3]
+
+
+def test_a_run_that_died_before_judging_finds_nothing_twice(world: World) -> None:
+    project = detecting(world)
+    world.put(rows(1, 2, 3))
+    world.run(project)
+    world.put(rows(1, 3))
+    world.run(project, only="landing")
+    log = project.store.feed(FEED)
+    assert [log.manifest(1, sequence).kind for sequence in log.sequences(1)] == ["extract", "deletes"]
+    report = world.run(project)
+    assert (report.read, report.destinations["out"].rows, world.ids()) == (1, 1, [1, 3])
+    assert log.sequences(1) == [1, 2]
+
+
+def test_a_full_refresh_starts_over(world: World) -> None:
+    project = detecting(world)
+    world.put(rows(1, 2, 3))
+    world.run(project)
+    world.put(rows(3))
+    assert world.run(project, full_refresh=True).error is None
+    assert world.ids() == [3]
+    world.put(rows(3, 4))
+    assert world.run(project).error is None
+    assert world.ids() == [3, 4]
+
+
+def test_a_window_read_again_looks_for_no_deletes(world: World) -> None:
+    project = detecting(world)
+    world.put(rows(1, 2, 3))
+    world.run(project)
+    world.put(rows(1, 3))
+    assert world.run(project, window_from=at(0).isoformat(), window_to=at(9).isoformat()).error is None
+    assert world.ids() == [1, 2, 3]
+
+
+def test_known_keys_survive_retention(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPELINES_RETENTION", "0h")
+    project = detecting(world)
+    for step in range(4):
+        world.put(rows(1, 2, 3, second=10 * step))
+        world.run(project)
+    log = project.store.feed(FEED)
+    assert keysnapshot.latest(log, 1).sequence == 4
+    world.put(rows(1, 3, second=50))
+    assert world.run(project).error is None
+    assert world.ids() == [1, 3]
+    world.put(rows(3, second=60))
+    world.run(project)
+    assert world.ids() == [3]
+    assert len(list(log.epoch_folder(1).glob("*.keys"))) == 1
+
+
+def test_a_snapshot_says_what_the_batches_said(world: World) -> None:
+    project = detecting(world)
+    for ids in ((1, 2, 3), (1, 3), (1, 2, 3), (2, 3, 4)):
+        world.put(rows(*ids, second=10 * sum(ids)))
+        world.run(project)
+    log = project.store.feed(FEED)
+    before = _known(log)
+    assert before == [2, 3, 4]
+    (log.epoch_folder(1) / "000001-0123456789ab.keys").mkdir()  # of a process that was killed
+    assert compact(log, 1, ("id",)) == log.sequences(1)[-1]
+    assert _known(log) == before
+    assert len(list(log.epoch_folder(1).glob("*.keys"))) == 1
+
+
+def _known(log: Any) -> list[int]:
+    with duck.connect() as connection:
+        assert collect(connection, log, 1, ("id",)) is not None
+        return [row[0] for row in connection.execute(f"select id from {KNOWN} order by id").fetchall()]
