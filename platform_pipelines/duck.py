@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_pipelines.errors import FatalError
+from platform_pipelines.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _guard = threading.Lock()
 _instances: dict[int, duckdb.DuckDBPyConnection] = {}
+_spilling = threading.Lock()
+_spills: dict[int, Scratch] = {}
 
 #: memory DuckDB may use before it spills to disk, unless the caller says otherwise
 DEFAULT_MEMORY = "256MB"
@@ -98,8 +100,11 @@ def _open(
 
 
 def spill_folder() -> Path:
-    """Where in-memory databases spill: one folder a process, under the system's temporary folder."""
-    return Path(tempfile.gettempdir()) / f"pipelines-duckdb-{os.getpid()}"
+    """Where in-memory databases spill: one folder a process, which goes with it."""
+    with _spilling:
+        if os.getpid() not in _spills:
+            _spills[os.getpid()] = Scratch()
+        return _spills[os.getpid()].path
 
 
 def extension_file(name: str) -> Path:

@@ -70,6 +70,12 @@ class Connector(BaseModel):
         """Keep open what is costly to open, over several loads in a row; nothing by default."""
         return contextlib.nullcontext()
 
+    def tidy(self, table: str) -> None:
+        """Remove what a load of ``table`` left behind whose process was killed; called before each load.
+
+        Nothing by default: what databases leave open goes with the connection.
+        """
+
 
 @runtime_checkable
 class Source(Protocol):

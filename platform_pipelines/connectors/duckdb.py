@@ -10,10 +10,10 @@ import contextlib
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotation
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from platform_pipelines import duck
+from platform_pipelines import duck, durable
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.connectors.duckdb_destination import DEFAULT_SCHEMA, DuckDBLoad, refuse_view
-from platform_pipelines.connectors.duckdb_session import check_creatable, held, reading, writing
+from platform_pipelines.connectors.duckdb_session import check_creatable, held, reading, sweep, writing
 from platform_pipelines.connectors.duckdb_source import DuckDBQuery
 from platform_pipelines.model import LoadPlan, ReadPlan, Stream, StreamInfo
 from platform_pipelines.sql import evolve, offsets
@@ -112,12 +112,17 @@ class DuckDBConnector(Connector):
             connection.execute("begin")
             try:
                 receipt = run_load(DuckDBLoad(connection), name, load, batches)
-                connection.execute("commit")
+                with durable.effect("commit", load.table):
+                    connection.execute("commit")
             except BaseException:
                 with contextlib.suppress(Exception):  # a failed commit has rolled back already
                     connection.execute("rollback")
                 raise
             return receipt
+
+    def tidy(self, table: str) -> None:  # noqa: ARG002 - the contract's signature
+        """Remove what a killed process left beside the file."""
+        sweep(self.path)
 
     def plan_load(self, load: Load) -> LoadPlan:
         """The schema changes that :meth:`load` would make."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from platform_pipelines import durable
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.sql import duckdb_types, offsets
@@ -41,7 +42,8 @@ class DuckDBLoad:
     def execute(self, sql: str) -> int:
         """Run a statement; rows it wrote."""
         try:
-            row = self._connection.execute(sql).fetchone()
+            with durable.effect("sql", sql):
+                row = self._connection.execute(sql).fetchone()
         except Exception:
             if self._arrivals is not None:
                 self._arrivals.raise_original()
@@ -50,7 +52,8 @@ class DuckDBLoad:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Run a query; its rows."""
-        return self._connection.execute(sql).fetchall()
+        with durable.effect("query", sql):
+            return self._connection.execute(sql).fetchall()
 
     def incoming(self, field: pa.Field[Any]) -> ColumnType:
         """The type that a new column for ``field`` gets."""
@@ -81,14 +84,17 @@ class DuckDBLoad:
             self.execute(plan.ddl[0])
             return
         if plan.ddl:
-            self._connection.execute("commit")
-            self._connection.execute("begin")
+            self._commit(table)
             for statement in plan.ddl:
-                self._connection.execute(statement)
-            self._connection.execute("commit")
-            self._connection.execute("begin")
+                self.execute(statement)
+            self._commit(table)
         if found.recreate:
             self._recreate(table, found)
+
+    def _commit(self, table: TableName) -> None:
+        with durable.effect("commit", table.text):
+            self._connection.execute("commit")
+        self._connection.execute("begin")
 
     def _recreate(self, table: TableName, found: Changes) -> None:
         emptied = {c.name: f"cast(null as {self.render(c.target)}) as {quote(c.name)}" for c in found.recreate}

@@ -10,11 +10,11 @@ import contextlib
 import os
 import re
 import threading
-import uuid
 from typing import TYPE_CHECKING
 
-from platform_pipelines import duck
+from platform_pipelines import duck, durable, scratch
 from platform_pipelines.errors import ConnectError, RetriableError
+from platform_pipelines.scratch import Scratch
 from platform_pipelines.sql.duckdb_errors import first_line, refused
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         lock = _writers.setdefault(path.resolve(), threading.RLock())
     with lock, named_errors(path):
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            durable.make_folder(path.parent)
         except OSError as error:
             msg = f"Folder {path.parent} for the DuckDB database cannot be created: {error.strerror}."
             raise ConnectError(msg) from error
@@ -68,22 +68,34 @@ def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
 
 
+def sweep(path: Path) -> None:
+    """Remove what processes left behind that were killed while they created the file."""
+    if path.parent.is_dir():
+        scratch.sweep(_prefix(path), path.parent)
+
+
 def _create(path: Path) -> None:
     """Create the file whole or not at all: DuckDB refuses one that a kill or a full disk left half created."""
     import duckdb
 
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    folder = Scratch(_prefix(path), path.parent)
+    temporary = folder.path / path.name
     try:
-        duck.connect(temporary).close()
+        with durable.effect("create", path):
+            duck.connect(temporary).close()
         # where the name is taken meanwhile, or there are no hard links, DuckDB opens or creates the file itself
         with contextlib.suppress(OSError):
-            os.link(temporary, path)
+            durable.link(temporary, path)
     except duckdb.Error as error:
         what = first_line(error).replace(str(temporary), str(path))
         msg = f"DuckDB database {path} cannot be created: {what}"
         raise ConnectError(msg) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        folder.close()
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}."
 
 
 @contextlib.contextmanager

@@ -133,6 +133,10 @@ class FilesConnector(Connector):
         """Write files aside, then commit them together with the offset."""
         return self._table(load.table).load(load, batches)
 
+    def tidy(self, table: str) -> None:
+        """Remove files that a killed load wrote and did not commit, or had replaced."""
+        self._table(table).tidy()
+
     @property
     def _folder(self) -> Path:
         return Path(self.root)

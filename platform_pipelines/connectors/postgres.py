@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, SecretStr
 
+from platform_pipelines import durable
 from platform_pipelines.connectors import postgres_source as source
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.connectors.postgres_columns import classify
@@ -117,7 +118,7 @@ class PostgresConnector(Connector):
             encoder = stack.enter_context(engine())
             connection = stack.enter_context(self._session(WRITER))
             stack.enter_context(refused(f"Rows do not fit into {load.table}"))
-            stack.enter_context(connection.transaction())
+            stack.enter_context(durable.committing(connection.transaction(), load.table))
             return run_load(PostgresLoad(connection, load, encoder), name, load, batches)
 
     def plan_load(self, load: Load) -> LoadPlan:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from platform_pipelines import durable
 from platform_pipelines.connectors.postgres_copy import copy_rows, original_error
 from platform_pipelines.connectors.postgres_wire import wire
 from platform_pipelines.duck import literal, quote
@@ -69,11 +70,13 @@ class PostgresLoad:
 
     def execute(self, sql: str) -> int:
         """Run a statement; rows it wrote."""
-        return self._transaction.execute(sql.encode()).rowcount
+        with durable.effect("sql", sql):
+            return self._transaction.execute(sql.encode()).rowcount
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Run a query; its rows."""
-        return self._transaction.execute(sql.encode()).fetchall()
+        with durable.effect("query", sql):
+            return self._transaction.execute(sql.encode()).fetchall()
 
     def incoming(self, field: pa.Field[Any]) -> ColumnType:
         """The type that a new column for ``field`` gets."""
@@ -157,7 +160,8 @@ class PostgresLoad:
         statement = f"copy {target} ({', '.join(selected)}) from stdin (format binary)"
         query = f"select {', '.join(selected.values())} from {arrivals.sql}"
         try:
-            rows, self._bytes = copy_rows(self._transaction, statement, self._encoder, query)
+            with durable.effect("copy", statement):
+                rows, self._bytes = copy_rows(self._transaction, statement, self._encoder, query)
         except BaseException as error:
             original = original_error(error, arrivals, load.table)
             if original is error:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
+from platform_pipelines import scratch
 from platform_pipelines.connectors.registry import open_connector
 from platform_pipelines.store.runs import new_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
 
@@ -89,6 +91,14 @@ class Context:
     def record(self, stage: str, body: dict[str, Any]) -> None:
         """Add to the run's record."""
         self.project.store.runs.add(self.pipeline.name, self.token, stage, body)
+
+    @contextlib.contextmanager
+    def alive(self) -> Iterator[None]:
+        """What a run does from beginning to end: others see that it lives, and what the dead left behind goes."""
+        with self.project.store.runs.alive(self.pipeline.name, self.token):
+            scratch.sweep()
+            self.project.store.schemas(self.pipeline.name).sweep()
+            yield
 
     @cached_property
     def referenced(self) -> dict[tuple[str, str, tuple[str, ...]], pa.Table]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from platform_pipelines.engine.project import Project
     from platform_pipelines.engine.report import RunReport
+    from platform_pipelines.model import Feed
     from platform_pipelines.store import DataFile, FeedLog, Verdict
 
 BOOKKEEPING = ("_pipelines_rule", "_pipelines_rules", "_pipelines_reason")
@@ -77,19 +78,22 @@ def replay_dead_letters(project: Project, name: str) -> RunReport:
     """
     context = Context(project=project, pipeline=project.pipeline(name))
     started = time.monotonic()
-    context.record("begin", {"replay": True})
-    targets = [destination.name for destination in context.pipeline.destinations]
-    outcomes = []
-    for feed in project.store.feeds(name):
-        outcome = Outcome(feed)
-        with recorded(context, outcome):
-            if not _land_replay(context, context.log(feed)) and not _replayed(context.log(feed)):
-                continue
-            outcome.validated = validate(context, feed)
-        if outcome.error is None:
-            load_all(context, outcome, targets)
-        outcomes.append(outcome)
-    return close(context, outcomes, started)
+    with context.alive():
+        context.record("begin", {"replay": True})
+        found = [_replay(context, feed) for feed in project.store.feeds(name)]
+        return close(context, [outcome for outcome in found if outcome is not None], started)
+
+
+def _replay(context: Context, feed: Feed) -> Outcome | None:
+    """Land, judge and load one feed's dead letters; None if it has none."""
+    outcome = Outcome(feed)
+    with recorded(context, outcome):
+        if not _land_replay(context, context.log(feed)) and not _replayed(context.log(feed)):
+            return None
+        outcome.validated = validate(context, feed)
+    if outcome.error is None:
+        load_all(context, outcome, [destination.name for destination in context.pipeline.destinations])
+    return outcome
 
 
 def open_verdicts(log: FeedLog) -> list[Verdict]:

@@ -84,6 +84,7 @@ def load(context: Context, feed: Feed, destination: str) -> Loaded:
     target = target_of(context, feed, destination)
     total = Loaded(feed, destination)
     conflicts = 0
+    target.connector.tidy(target.spec.table)
     offset = target.offset()
     while (group := pending(target, offset)) is not None:
         try:

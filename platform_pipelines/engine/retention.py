@@ -14,6 +14,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from platform_pipelines import durable
 from platform_pipelines.engine import knownkeys
 from platform_pipelines.engine.context import utc_now
 from platform_pipelines.engine.offsets import slowest_offset
@@ -100,4 +101,4 @@ def _expire(log: FeedLog, epoch: int, sequence: int) -> bool:
 
 def _remove_empty(folder: Path) -> None:
     if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+        durable.remove_folder(folder)

@@ -9,9 +9,14 @@ from platform_pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from platform_pipelines.engine.project import Project
-    from platform_pipelines.store.runs import Entry
+    from platform_pipelines.store.runs import Entry, RunLog
 
 PAGE = 20
+#: error of a run that recorded none, nor an end
+KILLED = (
+    "The process ended before the run did: it was killed, or the machine went down. "
+    "Nothing is lost or doubled: run it again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,8 @@ class RunSummary:
     Attributes:
         token: its token.
         pipeline: its pipeline.
-        status: as in ``run --json``; ``running`` where no end is recorded.
+        status: as in ``run --json``; ``running`` while a process works on it,
+            ``failed`` where it was killed before it could record an end.
         started_at: seconds since 1970, UTC.
         ended_at: likewise; None while it runs.
         seconds: wall-clock seconds; None while it runs.
@@ -62,23 +68,28 @@ def status(project: Project, name: str | None = None, page: int = 1) -> list[Run
         if pipeline is None:
             msg = f"No run has the token `{name}`. See `pipelines status` for the latest runs."
             raise UsageError(msg)
-        return [_summary(runs.entries(pipeline, name), pipeline, name)]
+        return [_summary(runs, pipeline, name)]
     if name is not None:
         project.pipeline(name)
     pipelines = [name] if name else runs.pipelines()
     found = sorted(((token, p) for p in pipelines for token in runs.tokens(p)), reverse=True)
     chosen = found[(page - 1) * PAGE : page * PAGE]
-    return [_summary(runs.entries(pipeline, token), pipeline, token) for token, pipeline in chosen]
+    return [_summary(runs, pipeline, token) for token, pipeline in chosen]
 
 
-def _summary(entries: list[Entry], pipeline: str, token: str) -> RunSummary:
+def _summary(runs: RunLog, pipeline: str, token: str) -> RunSummary:
+    alive = runs.is_alive(pipeline, token)  # asked first: a run that ends now has its end recorded below
+    entries = runs.entries(pipeline, token)
     started = entries[0].at if entries else 0.0
     end = next((entry for entry in reversed(entries) if entry.stage == "end"), None)
-    error = next((entry.body.get("error") for entry in entries if entry.stage == "error"), None)
+    status = str(end.body.get("status")) if end else _without_end(entries, alive=alive)
+    error = next((entry.body["error"] for entry in entries if entry.stage == "error"), None)
+    if end is None and status == "failed" and error is None:
+        error = next((entry.body["error"] for entry in entries if "error" in entry.body), KILLED)
     return RunSummary(
         token=token,
         pipeline=pipeline,
-        status=str(end.body.get("status")) if end else ("failed" if error else "running"),
+        status=status,
         started_at=started,
         ended_at=end.at if end else None,
         seconds=round(end.at - started, 3) if end else None,
@@ -86,3 +97,14 @@ def _summary(entries: list[Entry], pipeline: str, token: str) -> RunSummary:
         error=error,
         stages=tuple({"stage": entry.stage, "at": entry.at, **entry.body} for entry in entries),
     )
+
+
+def _without_end(entries: list[Entry], *, alive: bool) -> str:
+    """The status of a run that recorded no end: of one in Dagster, the last state of each of its steps."""
+    steps = {entry.body["asset"]: entry.body["state"] for entry in entries if entry.stage == "step"}
+    states = set(steps.values()) or {"failed" if any(entry.stage == "error" for entry in entries) else "begun"}
+    if "failed" in states:
+        return "failed"
+    if "begun" in states:
+        return "running" if alive else "failed"
+    return "success"

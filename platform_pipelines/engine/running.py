@@ -59,8 +59,9 @@ def run(project: Project, request: RunRequest) -> RunReport:
         progress=request.progress,
     )
     started = time.monotonic()
-    context.record("begin", {"partitions": [feed.key for feed in feeds]})
-    return close(context, _run_feeds(context, feeds, request, targets), started)
+    with context.alive():
+        context.record("begin", {"partitions": [feed.key for feed in feeds]})
+        return close(context, _run_feeds(context, feeds, request, targets), started)
 
 
 def close(context: Context, outcomes: list[Outcome], started: float) -> RunReport:

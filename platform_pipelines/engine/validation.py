@@ -50,8 +50,8 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
                 total = dataclasses.replace(total, held=judged.verdict.reason, seconds=time.monotonic() - started)
                 context.record("validated", _entry(total))
                 raise GateClosed(_closed(context, manifest, judged.verdict.reason), total)
+            judged.agree(context)  # before the seal: behind it, nobody would come back for it after a crash
             log.seal(judged.verdict)
-            judged.agree(context)
             decision = None
     total = dataclasses.replace(total, seconds=time.monotonic() - started)
     context.record("validated", _entry(total))

@@ -7,17 +7,17 @@ survive a merge is left to ``folder_merge``, encoding to ``writer``.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from platform_pipelines import durable
 from platform_pipelines.errors import ConnectError, InvalidData, OffsetConflict
 from platform_pipelines.formats.folder_manifest import (
     FolderManifest,
     LiveFile,
     is_ours,
     read_manifest,
-    sync_folder,
     write_manifest,
 )
 from platform_pipelines.formats.folder_merge import merge
@@ -62,6 +62,13 @@ class TableFolder:
         """The last batch of the feed that the manifest lists."""
         return read_manifest(self.path).offset(feed)
 
+    def tidy(self) -> None:
+        """Remove files that are not live, unless a load is under way, which does so itself."""
+        if not self._leftovers(read_manifest(self.path)):
+            return
+        with contextlib.suppress(BlockingIOError), self._locked(wait=False):
+            self._sweep(read_manifest(self.path))
+
     def changes(self, load: Load) -> tuple[str, ...]:
         """The columns that the load would add or widen, in words."""
         return _changes(read_manifest(self.path).schema(), _kept_schema(load))
@@ -75,7 +82,7 @@ class TableFolder:
             ConnectError: the folder cannot be written.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            durable.make_folder(self.path)
             with self._locked():
                 return self._load(load, batches)
         except OSError as error:
@@ -123,8 +130,8 @@ class TableFolder:
         receipt: Receipt,
     ) -> Receipt:
         for file in writer.files:
-            (self.path / f"{TMP}{file.name}").rename(self.path / file.name)
-        sync_folder(self.path)
+            durable.rename(self.path / f"{TMP}{file.name}", self.path / file.name)
+        durable.sync(self.path)
         schema = unified(manifest.schema(), _kept_schema(load))
         after = manifest.after(load, [*kept, *writer.files], schema, receipt.loaded)
         write_manifest(self.path, after)
@@ -136,15 +143,18 @@ class TableFolder:
 
     def _sweep(self, manifest: FolderManifest) -> None:
         """Remove files of loads that were not committed or are replaced; never a file with another name."""
-        live = {file.name for file in manifest.files}
-        for path in self.path.iterdir():
-            if path.name not in live and is_ours(path.name):
-                path.unlink()
+        for path in self._leftovers(manifest):
+            durable.unlink(path)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _leftovers(self, manifest: FolderManifest) -> list[Path]:
+        live = {file.name for file in manifest.files}
+        names = (path.name for path in self.path.iterdir()) if self.path.is_dir() else ()
+        return [self.path / name for name in names if name not in live and is_ours(name)]
+
+    @contextlib.contextmanager
+    def _locked(self, *, wait: bool = True) -> Iterator[None]:
         with (self.path / _LOCK).open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
 
 

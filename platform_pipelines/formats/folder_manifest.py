@@ -9,11 +9,11 @@ import base64
 import datetime as dt
 import hashlib
 import json
-import os
 import re
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from platform_pipelines import durable
 from platform_pipelines.errors import ConnectError, StoreCorrupt
 from platform_pipelines.model import Offset
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from platform_pipelines.model import Feed, Load
 
 MANIFEST = "_pipelines_loads.manifest"
+TEMPORARY = f".tmp-{MANIFEST}"
 _FORMAT = 1
 _SLUG = re.compile(r"[^A-Za-z0-9]+")
 _OURS = re.compile(
@@ -125,22 +126,11 @@ def read_manifest(folder: Path) -> FolderManifest:
 def write_manifest(folder: Path, manifest: FolderManifest) -> None:
     """Put a manifest in place of the old one, durably and at once."""
     text = json.dumps({"format": _FORMAT, **asdict(manifest)}, indent=1, ensure_ascii=False)
-    temporary = folder / f".tmp-{MANIFEST}"
-    with temporary.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.rename(folder / MANIFEST)
-    sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the folder's names durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    temporary = folder / TEMPORARY
+    with durable.create(temporary) as out:
+        durable.fill(out, text.encode())
+    durable.rename(temporary, folder / MANIFEST)
+    durable.sync(folder)
 
 
 def file_stem(load: Load) -> str:
@@ -152,7 +142,7 @@ def file_stem(load: Load) -> str:
 
 def is_ours(name: str) -> bool:
     """Whether a file has a name that only loads give."""
-    return _OURS.fullmatch(name) is not None
+    return name == TEMPORARY or _OURS.fullmatch(name) is not None
 
 
 def rewritten_name(name: str, version: int) -> str:

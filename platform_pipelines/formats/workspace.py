@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import shutil
-import tempfile
-import weakref
 import zipfile
 import zlib
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats.inputs import COMPRESSED
+from platform_pipelines.scratch import Scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from platform_pipelines.formats.inputs import InputFile
     from platform_pipelines.formats.options import TextOptions
@@ -35,16 +34,16 @@ _UTF8 = "utf-8"
 
 
 class Workspace:
-    """The folder; removed by :meth:`close`, with the last reference, or at exit."""
+    """The folder; removed by :meth:`close`, with the last reference, at exit, or after a kill by a later run."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="pipelines-files-"))
+        self._scratch = Scratch()
+        self.path = self._scratch.path
         self._numbers = count()
-        self._remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
     def close(self) -> None:
         """Remove the folder and all in it."""
-        self._remove()
+        self._scratch.close()
 
     def new(self, suffix: str) -> Path:
         """A path in the folder that no file has yet."""

@@ -5,12 +5,10 @@ Putting them in place is left to ``folder``.
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines import duck
+from platform_pipelines import duck, durable
 from platform_pipelines.duck import literal, quote
 from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile, file_stem
 
@@ -81,15 +79,15 @@ class Writer:
         if self.format == "parquet":
             import pyarrow.parquet as pq
 
-            pq.write_table(table, path, compression="zstd")
+            with durable.effect("write", path):
+                pq.write_table(table, path, compression="zstd")
         else:
             write_text(table, path, self.format, self.options)
         self.adopt(path, name, feed, table.num_rows)
 
     def adopt(self, path: Path, name: str, feed: str, rows: int) -> None:
         """Count a file that was written aside, and make it durable."""
-        with path.open("rb") as written:
-            os.fsync(written.fileno())
+        durable.sync(path)
         self.files.append(LiveFile(name, feed, rows, path.stat().st_size))
         self.rows += rows
 
@@ -117,11 +115,11 @@ def link_files(load: Load, writer: Writer) -> int:
 
 
 def _link(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
+    durable.unlink(target)
     try:
-        os.link(source, target)
+        durable.link(source, target)
     except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+        durable.copy(source, target)
 
 
 def write_text(table: pa.Table, path: Path, file_format: str, options: TextOptions) -> None:
@@ -142,7 +140,8 @@ def write_text(table: pa.Table, path: Path, file_format: str, options: TextOptio
         )
     with duck.connect() as connection:
         connection.register("written", table)
-        connection.execute(f"copy (select {columns} from written) to {literal(str(path))} ({form})")
+        with durable.effect("write", path):
+            connection.execute(f"copy (select {columns} from written) to {literal(str(path))} ({form})")
 
 
 def _is_text(data_type: pa.DataType) -> bool:

@@ -21,6 +21,7 @@ from platform_pipelines.orchestration.failures import failure
 from platform_pipelines.orchestration.materialization import describe
 from platform_pipelines.orchestration.progress import Watch
 from platform_pipelines.orchestration.stages import Landing, Loading, Validation
+from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,6 +71,19 @@ class Step:
         Raises:
             dagster.Failure: at least one of them failed.
         """
+        with self._context.alive():
+            self._record(stage, "begun")
+            try:
+                yield from self._run(stage)
+            except Exception as error:
+                self._record(stage, "failed", error=mask(str(error)))
+                raise
+            self._record(stage, "done")
+
+    def _record(self, stage: Stage, state: str, **more: str) -> None:
+        self._context.record("step", {"asset": stage.key.to_user_string(), "state": state, **more})
+
+    def _run(self, stage: Stage) -> Iterator[Event]:
         feeds = self._feeds()
         outcomes = list(stage.outcomes(self._context, feeds))
         good = [outcome for outcome in outcomes if outcome.error is None]

@@ -1,23 +1,27 @@
-"""Every durable effect on the local file system, one function each.
+"""How the landing log changes on the local file system, one function each.
 
 All that must survive a crash goes through here, in the order write, fsync,
-publish, fsync of the folder; so there is one place to reason about (and to
-attack) durability. What the files mean is left to the callers.
+publish, fsync of the folder. The single effects are those of ``durable``; what
+the files mean is left to the callers.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
-import shutil
 import uuid
 from typing import TYPE_CHECKING
 
+from platform_pipelines import durable
 from platform_pipelines.errors import ConnectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+_SUFFIX = ".tmp"
 
 
 @contextlib.contextmanager
@@ -39,16 +43,12 @@ def named_errors(path: Path) -> Iterator[None]:
 
 def make_folder(path: Path) -> None:
     """Create a folder and its parents; existing ones are fine."""
-    path.mkdir(parents=True, exist_ok=True)
+    durable.make_folder(path)
 
 
 def sync_file(path: Path) -> None:
     """Force a file's content to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    durable.sync(path)
 
 
 def sync_folder(path: Path) -> None:
@@ -70,13 +70,11 @@ def create_if_absent(path: Path, content: bytes) -> bool:
     """
     with named_errors(path):
         make_folder(path.parent)
-        temporary = _write_temporary(path, content)
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            return False
-        finally:
-            temporary.unlink()
+        with _temporary(path, content) as temporary:
+            try:
+                durable.link(temporary, path)
+            except FileExistsError:
+                return False
         sync_folder(path.parent)
     return True
 
@@ -89,29 +87,43 @@ def replace(path: Path, content: bytes) -> None:
     """
     with named_errors(path):
         make_folder(path.parent)
-        temporary = _write_temporary(path, content)
-        temporary.replace(path)
+        with _temporary(path, content) as temporary:
+            durable.rename(temporary, path)
         sync_folder(path.parent)
 
 
 def remove(path: Path) -> None:
     """Remove a file or a folder tree; a name that is gone already is fine."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=False)
+        durable.remove_tree(path)
     else:
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
+        durable.unlink(path)
 
 
-def _write_temporary(path: Path, content: bytes) -> Path:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        raise
-    return temporary
+def sweep(folder: Path) -> None:
+    """Remove temporary files whose writers are dead; those of living ones are locked."""
+    for path in folder.glob(f".*{_SUFFIX}"):
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            durable.unlink(path)
+
+
+@contextlib.contextmanager
+def _temporary(path: Path, content: bytes) -> Iterator[Path]:
+    """The content, durable, under a temporary name that goes in the end; locked meanwhile, see :func:`sweep`."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}{_SUFFIX}")
+        with durable.create(temporary) as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            if not os.fstat(file.fileno()).st_nlink:
+                continue  # swept between its creation and its lock
+            try:
+                durable.fill(file, content)
+                yield temporary
+            finally:
+                if temporary.exists():
+                    durable.unlink(temporary)
+            return

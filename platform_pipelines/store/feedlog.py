@@ -237,15 +237,17 @@ class FeedLog:
     # what a crash left behind
 
     def sweep(self) -> None:
-        """Remove attempts that no manifest and no verdict refers to; call it with the lock held."""
+        """Remove attempts and marks that no manifest and no verdict refers to; call it with the lock held."""
         for epoch in self.epochs():
             folder = self.epoch_folder(epoch)
+            effects.sweep(folder)
             committed, sealed = set(self.sequences(epoch)), self.sealed(epoch)
             for path in folder.iterdir():
-                match = _ATTEMPT.fullmatch(path.name)
-                known = sealed if match and match[2] else committed
-                if (match and int(match[1]) not in known) or path.name.endswith(".tmp"):
+                match = _ATTEMPT.fullmatch(path.name) or _REPLAY.fullmatch(path.name)
+                known = sealed if path.name.endswith(".valid") else committed
+                if match and int(match[1]) not in known:
                     effects.remove(path)
+        effects.sweep(self.folder / "offsets")
 
     def _conflict(self, what: str) -> str:
         return (

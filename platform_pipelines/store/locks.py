@@ -9,6 +9,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from platform_pipelines import durable
 from platform_pipelines.errors import FeedBusy, SpecError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def locked(path: Path, subject: str, owner: str) -> Iterator[None]:
         FeedBusy: another run still held it after the wait.
         SpecError: PIPELINES_LOCK_WAIT is not a number.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    durable.make_folder(path.parent)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _acquire(descriptor, subject)

@@ -6,6 +6,8 @@ the manifests, the offsets at the destinations.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import re
@@ -13,12 +15,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from platform_pipelines import durable
 from platform_pipelines.store import effects
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+#: locked by each process that works on a run, as long as it lives
+_ALIVE = ".alive"
 _TOKEN = re.compile(r"pt-[0-9a-z-]{4,64}")
 
 
@@ -62,7 +68,29 @@ class RunLog:
         path = self._folder / pipeline / token / f"{time.time_ns():020d}-{stage}.json"
         with effects.named_errors(path):
             effects.make_folder(path.parent)
-            path.write_text(json.dumps(body, default=str), encoding="utf-8")
+            durable.write(path, json.dumps(body, default=str).encode())
+
+    @contextlib.contextmanager
+    def alive(self, pipeline: str, token: str) -> Iterator[None]:
+        """Let others see that this process works on the run; the kernel takes that back if it dies."""
+        path = self._folder / pipeline / token / _ALIVE
+        with effects.named_errors(path):
+            effects.make_folder(path.parent)
+            file = path.open("ab")
+        with file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            yield
+
+    def is_alive(self, pipeline: str, token: str) -> bool:
+        """Whether a process works on the run, on any machine that shares the locks of the landing log."""
+        try:
+            with (self._folder / pipeline / token / _ALIVE).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
 
     def tokens(self, pipeline: str) -> list[str]:
         """Tokens of a pipeline's runs, newest first."""

@@ -41,6 +41,10 @@ class SchemaLog:
         body = json.loads((self._folder / f"{versions[-1]:06d}.json").read_bytes())
         return decode_schema(body["schema"])
 
+    def sweep(self) -> None:
+        """Remove what writers left behind that were killed."""
+        effects.sweep(self._folder)
+
     def record(self, schema: pa.Schema, token: str, created_at: str) -> None:
         """Write a new version if the schema differs from the last one; of two runs at once one wins."""
         latest = self.latest()

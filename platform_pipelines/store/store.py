@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from urllib.parse import unquote
 
+from platform_pipelines import durable
 from platform_pipelines.errors import SpecError, UsageError
 from platform_pipelines.model import Feed
 from platform_pipelines.store.feedlog import FeedLog
@@ -61,7 +62,7 @@ class Store:
             UsageError: the folder cannot be created or written.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            durable.make_folder(self.path)
             writable = os.access(self.path, os.W_OK | os.X_OK)
         except OSError as error:
             msg = (

@@ -13,6 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from platform_pipelines import durable
 from platform_pipelines.store import effects
 from platform_pipelines.store.manifest import DataFile
 
@@ -175,12 +176,14 @@ class _Part:
         return self._sink.size
 
     def write(self, table: pa.Table) -> None:
-        self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+        with durable.effect("write", self._path):
+            self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
         self._rows += table.num_rows
 
     def finish(self) -> DataFile:
-        self._writer.close()
-        self._sink.close()
+        with durable.effect("write", self._path):
+            self._writer.close()
+            self._sink.close()
         effects.sync_file(self._path)
         return DataFile(self._name, self._rows, self._sink.size, self._sink.digest.hexdigest())
 
@@ -189,7 +192,7 @@ class _HashingSink(io.RawIOBase):
     """A write-only file that counts and hashes on the way."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
+        self._file = durable.create(path)
         self.digest = hashlib.sha256()
         self.size = 0
 
