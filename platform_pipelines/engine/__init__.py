@@ -10,10 +10,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from platform_pipelines.engine.batchhistory import HistoryEntry, history
     from platform_pipelines.engine.changes import changed_partitions
     from platform_pipelines.engine.context import Context, Progress
     from platform_pipelines.engine.deadletters import count_dead_letters, dead_letters, replay_dead_letters
-    from platform_pipelines.engine.feedstate import StateReport, reset, state
+    from platform_pipelines.engine.explaining import Explanation, explain
+    from platform_pipelines.engine.feedstate import StateReport, state
     from platform_pipelines.engine.landing import land
     from platform_pipelines.engine.loading import load
     from platform_pipelines.engine.planning import PlanReport, plan
@@ -21,18 +23,24 @@ if TYPE_CHECKING:
     from platform_pipelines.engine.project import Project, open_project
     from platform_pipelines.engine.report import DestinationReport, Landed, Loaded, RunReport, Validated
     from platform_pipelines.engine.request import RunRequest
+    from platform_pipelines.engine.resetting import reset
+    from platform_pipelines.engine.rewinding import Rewound, plan_rewind, rewind
     from platform_pipelines.engine.runhistory import RunSummary, status
     from platform_pipelines.engine.running import run
     from platform_pipelines.engine.validation import validate
     from platform_pipelines.store.runs import new_token
 
 _MODULES = {
+    "HistoryEntry": "engine.batchhistory",
+    "history": "engine.batchhistory",
     "changed_partitions": "engine.changes",
     "Context": "engine.context",
     "Progress": "engine.context",
     "count_dead_letters": "engine.deadletters",
     "dead_letters": "engine.deadletters",
     "replay_dead_letters": "engine.deadletters",
+    "Explanation": "engine.explaining",
+    "explain": "engine.explaining",
     "land": "engine.landing",
     "load": "engine.loading",
     "PlanReport": "engine.planning",
@@ -48,8 +56,11 @@ _MODULES = {
     "Validated": "engine.report",
     "RunRequest": "engine.request",
     "run": "engine.running",
+    "reset": "engine.resetting",
+    "Rewound": "engine.rewinding",
+    "plan_rewind": "engine.rewinding",
+    "rewind": "engine.rewinding",
     "StateReport": "engine.feedstate",
-    "reset": "engine.feedstate",
     "state": "engine.feedstate",
     "RunSummary": "engine.runhistory",
     "status": "engine.runhistory",
@@ -60,12 +71,15 @@ _MODULES = {
 __all__ = [
     "Context",
     "DestinationReport",
+    "Explanation",
+    "HistoryEntry",
     "Landed",
     "Loaded",
     "PlanReport",
     "PreviewReport",
     "Progress",
     "Project",
+    "Rewound",
     "RunReport",
     "RunRequest",
     "RunSummary",
@@ -74,14 +88,18 @@ __all__ = [
     "changed_partitions",
     "count_dead_letters",
     "dead_letters",
+    "explain",
+    "history",
     "land",
     "load",
     "new_token",
     "open_project",
     "plan",
+    "plan_rewind",
     "preview",
     "replay_dead_letters",
     "reset",
+    "rewind",
     "run",
     "state",
     "status",

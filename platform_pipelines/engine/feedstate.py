@@ -1,4 +1,4 @@
-"""State for people: watermark, batches, what each destination has, what is held; reset.
+"""State for people: watermark, batches, what each destination has, what is held.
 
 State is read from the log and the destinations' offsets; nothing here is
 memory of its own.
@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.connectors.base import Destination
-from platform_pipelines.engine.context import Context, stamp
+from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.offsets import current_offset
 from platform_pipelines.engine.report import plain
-from platform_pipelines.errors import PipelinesError, UsageError
+from platform_pipelines.errors import PipelinesError
 from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class FeedState:
         epoch: the current epoch.
         watermark: its watermark.
         batches: batches of the current epoch.
-        rows: rows in the last batch.
+        rows: rows landed in the current epoch.
         landed_at: when the last batch landed, UTC, ISO 8601.
         unjudged: batches without a verdict.
         held: why a batch is held; None if none is.
@@ -112,40 +112,6 @@ def state(project: Project, name: str) -> StateReport:
     return StateReport(name, tuple(_feed_state(context, feed) for feed in project.store.feeds(name)))
 
 
-def reset(project: Project, name: str, partition: str | None = None, *, token: str) -> list[Feed]:
-    """Begin a new epoch: the next run reads everything, and replaces what was loaded.
-
-    Waits for a run that is under way. Destinations are not touched until then.
-
-    Args:
-        project: the project.
-        name: the pipeline.
-        partition: one partition; None resets all feeds.
-        token: kept in the log as who asked.
-
-    Returns:
-        The feeds that were reset.
-
-    Raises:
-        UsageError: no such pipeline or partition, or nothing has landed.
-        FeedBusy: a run did not end in time.
-    """
-    spec = project.pipeline(name)
-    known = project.store.feeds(name)
-    chosen = [spec.feed(partition)] if partition is not None else known
-    chosen = [feed for feed in chosen if feed in known]
-    if not chosen:
-        msg = f"Pipeline `{name}` has no state to reset" + (f" for partition {partition}." if partition else ".")
-        raise UsageError(msg)
-    for feed in chosen:
-        log = project.store.feed(feed)
-        with log.lock(token):
-            epochs = log.epochs()
-            if epochs and log.last(epochs[-1]) is not None:
-                log.open_epoch("reset", token, stamp())
-    return chosen
-
-
 def _feed_state(context: Context, feed: Feed) -> FeedState:
     log = context.log(feed)
     epoch = max(log.epochs(), default=None)
@@ -157,7 +123,7 @@ def _feed_state(context: Context, feed: Feed) -> FeedState:
         epoch=epoch,
         watermark=last.watermark if last else None,
         batches=len(log.sequences(epoch)) if epoch is not None else 0,
-        rows=last.rows if last else 0,
+        rows=log.rows(epoch) if epoch is not None else 0,
         landed_at=last.created_at if last else None,
         unjudged=len(set(log.sequences(live)) - log.sealed(live)) if live is not None else 0,
         held=held.reason if held else None,

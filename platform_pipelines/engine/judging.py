@@ -63,6 +63,8 @@ def judge_batch(context: Context, log: FeedLog, manifest: Manifest, decision: De
         SchemaDrift: the schema contract refuses a change.
         InvalidData: a required transform failed.
     """
+    if manifest.kind == "rewind":
+        return _nothing_to_judge(context, log, manifest)
     if manifest.kind == "deletes":
         return _keys_alone(context, log, manifest)
     with duck.connect() as connection:
@@ -78,6 +80,14 @@ def judge_batch(context: Context, log: FeedLog, manifest: Manifest, decision: De
         except BaseException:
             outlet.abort()
             raise
+
+
+def _nothing_to_judge(context: Context, log: FeedLog, manifest: Manifest) -> Judged:
+    """The verdict on a batch that only takes the watermark back: no rows, under the columns of the rows before."""
+    earlier = (n for n in range(manifest.sequence - 1, 0, -1) if log.manifest(manifest.epoch, n).kind != "deletes")
+    before = next((log.verdict(manifest.epoch, n) for n in earlier), None)
+    schema = before.schema if before else None
+    return Judged(Verdict(manifest.epoch, manifest.sequence, "passed", context.token, stamp(), schema=schema))
 
 
 def _keys_alone(context: Context, log: FeedLog, manifest: Manifest) -> Judged:

@@ -30,7 +30,7 @@ from platform_pipelines.store.manifest import Manifest
 from platform_pipelines.store.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -52,9 +52,9 @@ class FeedLog:
         self.folder = folder
         self.feed = feed
 
-    def lock(self, owner: str) -> AbstractContextManager[None]:
+    def lock(self, owner: str, waiting: Callable[[str], None] | None = None) -> AbstractContextManager[None]:
         """Hold the feed for this process; see :func:`platform_pipelines.store.locks.locked`."""
-        return locked(self.folder / ".lock", f"Feed {self.feed.pipeline}/{self.feed.key}", owner)
+        return locked(self.folder / ".lock", f"Feed {self.feed.pipeline}/{self.feed.key}", owner, waiting)
 
     # epochs
 
@@ -127,6 +127,11 @@ class FeedLog:
         """The last committed manifest of an epoch."""
         sequences = self.sequences(epoch)
         return self.manifest(epoch, sequences[-1]) if sequences else None
+
+    def rows(self, epoch: int) -> int:
+        """Rows landed in an epoch, without opening more of each manifest than needed."""
+        folder = self.epoch_folder(epoch)
+        return sum(json.loads((folder / f"{n:06d}.json").read_bytes())["rows"] for n in self.sequences(epoch))
 
     def commit(self, manifest: Manifest) -> None:
         """Commit a batch: its files must be durable before.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMAT = 1
-BatchKind = Literal["extract", "window", "replay", "deletes"]
+BatchKind = Literal["extract", "window", "replay", "deletes", "rewind"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class Manifest:
         sequence: counted from 1 within the epoch.
         kind: ``extract`` moves the watermark; ``window`` re-reads a range and
             does not; ``replay`` brings dead letters back; ``deletes`` holds
-            keys that are gone at the source.
+            keys that are gone at the source; ``rewind`` has no rows and takes
+            the watermark back.
         complete: whether the extract this batch belongs to came to its end.
         files: Parquet files with the rows as the source gave them.
         rejects: Parquet file with the records that could not be read as declared.

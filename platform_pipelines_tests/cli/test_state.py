@@ -23,6 +23,15 @@ def test_watermark_batches_and_offsets(orders: Folder) -> None:
     assert lines[1].split()[-1] == "1/1"
 
 
+def test_rows_are_those_of_all_batches(orders: Folder) -> None:
+    for row in ("", "4,1,2026-01-04 00:00:00\n", "5,1,2026-01-05 00:00:00\n"):
+        with (orders.root / "in/orders.csv").open("a") as file:
+            file.write(row)
+        orders.type("run", "orders")
+    (feed,) = orders.type("state", "orders", "--json").json["feeds"]
+    assert (feed["batches"], feed["rows"]) == (3, 5)
+
+
 def test_a_destination_behind_is_shown(orders: Folder) -> None:
     orders.type("run", "orders", "--only", "landing")
     orders.type("run", "orders", "--only", "validated")
@@ -62,7 +71,7 @@ def test_reset_of_nothing_and_of_unknown_names_is_2(orders: Folder) -> None:
     assert "Did you mean `orders`?" in answer.err
 
 
-def test_partition_needs_reset(orders: Folder) -> None:
+def test_partition_needs_a_tool(orders: Folder) -> None:
     answer = orders.type("state", "orders", "--partition", "x")
     assert answer.code == 2
     assert "goes with `--reset`" in answer.err

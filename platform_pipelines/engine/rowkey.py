@@ -1,0 +1,89 @@
+"""The key of a row as a person writes it, and as a condition on files.
+
+``a=1,b=2`` names columns; ``1,2`` gives values in the order of the destination's
+key. A value that holds a comma or a quote stands in double quotes, as in CSV.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.duck import literal, quote
+from platform_pipelines.errors import UsageError
+from platform_pipelines.relations import family
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from platform_pipelines.spec import PipelineSpec
+
+
+@dataclass(frozen=True, slots=True)
+class RowKey:
+    """Columns and the texts of their values."""
+
+    values: Mapping[str, str]
+
+    def condition(self, names: Mapping[str, str], types: Mapping[str, str]) -> str | None:
+        """The rows of this key as a SQL condition.
+
+        Args:
+            names: what each of its columns is called there.
+            types: DuckDB types of the columns there.
+
+        Returns:
+            None if one of its columns is not there.
+        """
+        parts = []
+        for column, text in self.values.items():
+            name = names.get(column, "")
+            if name not in types:
+                return None
+            parts.append(_equals(quote(name), types[name], text))
+        return " and ".join(parts)
+
+    def fits(self, record: Mapping[str, Any], names: Mapping[str, str]) -> bool:
+        """Whether a record as JSON has this key."""
+        return all(str(record.get(names.get(column, column))) == text for column, text in self.values.items())
+
+    def covers(self, key: Collection[str]) -> bool:
+        """Whether it names all of the key, so that all its rows are versions of one."""
+        return bool(key) and set(key) <= set(self.values)
+
+
+def parse_key(spec: PipelineSpec, text: str, columns: Collection[str]) -> RowKey:
+    """The key that a person wrote.
+
+    Args:
+        spec: the pipeline, whose destinations have keys.
+        text: what was written.
+        columns: columns of its rows, before and after transforms.
+
+    Raises:
+        UsageError: it names unknown columns, or has another number of values than the key.
+    """
+    items = next(csv.reader([text], skipinitialspace=True, strict=False), [])
+    pairs = [item.partition("=") for item in items]
+    if pairs and all(sign and name.strip() in columns for name, sign, _ in pairs):
+        return RowKey({name.strip(): value for name, _, value in pairs})
+    keys = {destination.key: destination.name for destination in spec.destinations if destination.key}
+    for key in keys:
+        if len(key) == len(items):
+            return RowKey(dict(zip(key, items, strict=True)))
+    listed = " or ".join(f"{', '.join(key)} (destination `{name}`)" for key, name in keys.items()) or "none is declared"
+    msg = (
+        f"{text!r} is no key of `{spec.name}`. Keys: {listed}. Write values in the key's order, such as `1,2`, or name "
+        f"columns, such as `a=1,b=2`. Columns: {', '.join(sorted(columns)) or 'none have landed yet'}."
+    )
+    raise UsageError(msg)
+
+
+def _equals(column: str, kind: str, text: str) -> str:
+    """A comparison without a cast of the column, where there is one: DuckDB then skips what cannot hold the value."""
+    if kind == "VARCHAR":
+        return f"{column} = {literal(text)}"
+    if family(kind) in {"text", "nested", "other"}:
+        return f"cast({column} as varchar) = {literal(text)}"
+    return f"{column} = try_cast({literal(text)} as {kind})"

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from platform_pipelines.engine import new_token, reset, rewind
+from platform_pipelines.errors import FeedBusy
+from platform_pipelines.model import Feed
+from platform_pipelines_tests.unit.engine.world import at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from platform_pipelines.engine.project import Project
+    from platform_pipelines_tests.unit.engine.world import World
+
+REGIONS = {"by": "value", "field": "region", "values": ["eu", "us"]}
+
+
+def two_feeds(world: World) -> Project:
+    project = world.project(
+        partitions=REGIONS,
+        destinations=[{"name": "out", "connector": "mem", "table": "out", "mode": "merge", "key": ["id"]}],
+    )
+    for n in (2, 4):
+        world.put([{"id": i, "at": at(i), "region": "eu" if i % 2 else "us"} for i in range(n)])
+        world.run(project)
+    return project
+
+
+def epochs(project: Project) -> dict[str, list[int]]:
+    return {feed.key: project.store.feed(feed).epochs() for feed in project.store.feeds("p")}
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda project, waiting: reset(project, "p", token=new_token(), waiting=waiting),
+        lambda project, waiting: rewind(project, "p", "1/1", "us", token=new_token(), waiting=waiting),
+    ],
+)
+def test_it_queues_behind_a_run_and_then_acts(world: World, act: Callable[..., Any]) -> None:
+    project = two_feeds(world)
+    told: list[str] = []
+    free = threading.Event()
+
+    def waiting(who: str) -> None:
+        told.append(who)
+        assert project.store.feed(Feed("p", "us")).last(1).kind == "extract"
+        assert epochs(project) == {"eu": [1], "us": [1]}
+        free.set()
+
+    def a_run() -> None:
+        with project.store.feed(Feed("p", "us")).lock("pt-running"):
+            held.set()
+            free.wait(30)
+
+    held = threading.Event()
+    other = threading.Thread(target=a_run)
+    other.start()
+    held.wait(30)
+    assert act(project, waiting)
+    other.join()
+    assert len(told) == 1
+    assert "Feed p/us is being worked on by run pt-running (process " in told[0]
+
+
+def test_who_gives_up_waiting_has_reset_nothing(world: World) -> None:
+    """The feed that is free is not reset before the busy one is."""
+    project = two_feeds(world)
+
+    def gives_up(_who: str) -> None:
+        raise KeyboardInterrupt
+
+    with project.store.feed(Feed("p", "us")).lock("pt-running"), pytest.raises(KeyboardInterrupt):
+        reset(project, "p", token=new_token(), waiting=gives_up)
+    assert epochs(project) == {"eu": [1], "us": [1]}
+    with project.store.feed(Feed("p", "eu")).lock("pt-next"):  # and holds no lock any more
+        pass
+
+
+def test_a_limit_of_waiting_is_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPELINES_LOCK_WAIT", "0.05")
+    project = two_feeds(world)
+    with project.store.feed(Feed("p", "us")).lock("pt-running"), pytest.raises(FeedBusy, match=r"waited 0\.05 s"):
+        reset(project, "p", token=new_token(), waiting=lambda _: None)
+    assert epochs(project) == {"eu": [1], "us": [1]}
+
+
+def test_more_feeds_than_locks_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = two_feeds(world)
+    monkeypatch.setattr("platform_pipelines.engine.resetting.AT_ONCE", 1)
+    assert [feed.key for feed in reset(project, "p", token=new_token())] == ["eu", "us"]
+    assert epochs(project) == {"eu": [1, 2], "us": [1, 2]}
