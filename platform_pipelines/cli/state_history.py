@@ -18,9 +18,9 @@ _HEADERS = ("PARTITION", "BATCH", "KIND", "AT (UTC)", "WATERMARK", "READ", "LAND
 def show_history(project: Project, name: str, partition: str | None, *, as_json: bool) -> None:
     """Print what happened to the feeds of a pipeline, newest first."""
     from platform_pipelines.cli.tables import table
-    from platform_pipelines.engine import history
+    from platform_pipelines.engine import watermark_history
 
-    entries = history(project, name, partition)
+    entries = watermark_history(project, name, partition)
     if as_json:
         write_json([entry.to_json() for entry in entries])
     elif not entries:

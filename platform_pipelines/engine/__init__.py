@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from platform_pipelines.engine.batchhistory import HistoryEntry, history
+    from platform_pipelines.engine.batchhistory import HistoryEntry, watermark_history
     from platform_pipelines.engine.changes import changed_partitions
     from platform_pipelines.engine.context import Context, Progress
     from platform_pipelines.engine.deadletters import count_dead_letters, dead_letters, replay_dead_letters
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "HistoryEntry": "engine.batchhistory",
-    "history": "engine.batchhistory",
+    "watermark_history": "engine.batchhistory",
     "changed_partitions": "engine.changes",
     "Context": "engine.context",
     "Progress": "engine.context",
@@ -89,7 +89,6 @@ __all__ = [
     "count_dead_letters",
     "dead_letters",
     "explain",
-    "history",
     "land",
     "load",
     "new_token",
@@ -104,6 +103,7 @@ __all__ = [
     "state",
     "status",
     "validate",
+    "watermark_history",
 ]
 
 

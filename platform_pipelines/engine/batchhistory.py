@@ -67,7 +67,7 @@ class HistoryEntry:
         }
 
 
-def history(project: Project, name: str, partition: str | None = None) -> list[HistoryEntry]:
+def watermark_history(project: Project, name: str, partition: str | None = None) -> list[HistoryEntry]:
     """What happened to the feeds of a pipeline, newest first.
 
     Args:

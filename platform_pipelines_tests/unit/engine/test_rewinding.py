@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from platform_pipelines.engine import history, new_token, plan_rewind, reset, rewind, state
+from platform_pipelines.engine import new_token, plan_rewind, reset, rewind, state, watermark_history
 from platform_pipelines.errors import UsageError
 from platform_pipelines_tests.unit.engine.world import FEED, at
 
@@ -84,7 +84,13 @@ def test_a_rewind_repeated_after_a_crash_does_nothing_more(world: World) -> None
     first = back(project, "1/1", run="pt-a")
     again = back(project, "1/1", run="pt-b")
     assert (first.moved, again.moved) == (True, False)
-    assert [entry.kind for entry in history(project, "p")] == ["rewind", "extract", "extract", "extract", "epoch"]
+    assert [entry.kind for entry in watermark_history(project, "p")] == [
+        "rewind",
+        "extract",
+        "extract",
+        "extract",
+        "epoch",
+    ]
 
 
 def test_a_crash_before_the_manifest_leaves_the_feed_as_it_was(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +112,7 @@ def test_a_crash_before_the_manifest_leaves_the_feed_as_it_was(world: World, mon
 def test_history_tells_of_it(world: World) -> None:
     project = three_batches(world)
     back(project, "1/1")
-    entry = history(project, "p")[0].to_json()
+    entry = watermark_history(project, "p")[0].to_json()
     assert (entry["kind"], entry["run"], entry["sequence"]) == ("rewind", "pt-back", 4)
     assert entry["watermark"] == {"from": "2024-01-01T00:00:04Z", "to": "2024-01-01T00:00:02Z"}
     assert entry["rows"] == {"read": 0, "landed": 0, "rejected": 0}
