@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck, durable, scratch
+from platform_pipelines.connectors.duckdb_instances import ReadHereError, is_busy, opened
 from platform_pipelines.errors import ConnectError, RetriableError
 from platform_pipelines.scratch import Scratch
 from platform_pipelines.sql.duckdb_errors import first_line, refused
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 #: seconds to wait for another process, or for a reader in this one
 WAIT_SECONDS = 60.0
 
-# another process has the file; or in this one another mode of opening, or an instance that is just closing
-_BUSY = re.compile(r"Could not set lock on file|different configuration than existing|already attached by database")
 _HOLDER = re.compile(r"held in (?P<program>\S+)(?: by user \S+)? \(PID (?P<pid>\d+)\)")
 _guard = threading.Lock()
 _writers: dict[Path, threading.RLock] = {}
@@ -43,7 +42,7 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     if not path.is_file():
         msg = f"DuckDB database {path} does not exist. Mend `path` of the connector, or load something into it first."
         raise ConnectError(msg)
-    with named_errors(path), contextlib.closing(_open(path, read_only=True)) as connection:
+    with named_errors(path), _opened(path, read_only=True) as connection:
         yield connection
 
 
@@ -64,7 +63,7 @@ def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             raise ConnectError(msg) from error
         if not path.exists():
             _create(path)
-        with contextlib.closing(_open(path, read_only=False)) as connection:
+        with _opened(path, read_only=False) as connection:
             yield connection
 
 
@@ -109,7 +108,7 @@ def held(path: Path) -> Iterator[None]:
     """
     with writing(path) as _:
         pass  # creates the file and its folder
-    with named_errors(path), contextlib.closing(_open(path, read_only=False)):
+    with named_errors(path), _opened(path, read_only=False):
         yield
 
 
@@ -125,33 +124,19 @@ def check_creatable(path: Path) -> None:
         raise ConnectError(msg)
 
 
-def _open(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+@contextlib.contextmanager
+def _opened(path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
-    from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-    def busy(error: BaseException) -> bool:
-        return isinstance(error, duckdb.Error) and bool(_BUSY.search(str(error)))
-
-    def attempt() -> duckdb.DuckDBPyConnection:
+    with contextlib.ExitStack() as stack:
         try:
-            return duck.connect(path, read_only=read_only)
-        except duckdb.ConnectionException:
-            if not read_only:
-                raise
-            return duck.connect(path)  # this process writes to it: share that instance
-
-    try:
-        return Retrying(
-            retry=retry_if_exception(busy),
-            stop=stop_after_delay(WAIT_SECONDS),
-            wait=wait_random_exponential(multiplier=0.01, max=0.1),
-            reraise=True,
-        )(attempt)
-    except duckdb.Error as error:
-        if busy(error):
-            raise ConnectError(_busy_message(path, str(error))) from error
-        msg = f"DuckDB database {path} cannot be opened: {first_line(error)}"
-        raise ConnectError(msg) from error
+            connection = stack.enter_context(opened(path, read_only=read_only, wait=WAIT_SECONDS))
+        except (duckdb.Error, ReadHereError) as error:
+            if is_busy(error):
+                raise ConnectError(_busy_message(path, str(error))) from error
+            msg = f"DuckDB database {path} cannot be opened: {first_line(error)}"
+            raise ConnectError(msg) from error
+        yield connection
 
 
 def _busy_message(path: Path, text: str) -> str:

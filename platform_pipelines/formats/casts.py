@@ -58,14 +58,20 @@ class Cast:
         """SQL expression of the typed value."""
         return self.value.replace("$x", text)
 
+    def null(self) -> str:
+        """SQL expression of NULL in the type; JSON is kept as text."""
+        return f"null::{TEXT if self.type == JSON else self.type}"
+
 
 def strict(sql_type: str, options: TextOptions) -> Cast:
     """The cast for a type that nobody declared: the text must be in the type's usual form."""
     if sql_type in _INTEGERS:
         return Cast(sql_type, f"try_cast($x as {sql_type})::varchar = $x", f"try_cast($x as {sql_type})")
     if match := _DECIMAL.fullmatch(sql_type):
-        scaled = rf"-?(0|[1-9][0-9]*)(\.[0-9]{{0,{match[2]}}}0*)?"
-        return _matched(sql_type, scaled if match[2] != "0" else "0|-?[1-9][0-9]*")
+        if match[2] == "0":  # digits alone decide; trying the cast costs ten times as much
+            digits = f"0|-?[1-9][0-9]{{0,{int(match[1]) - 1}}}"
+            return Cast(sql_type, f"regexp_full_match($x, {literal(digits)})", f"try_cast($x as {sql_type})")
+        return _matched(sql_type, rf"-?(0|[1-9][0-9]*)(\.[0-9]{{0,{match[2]}}}0*)?")
     if sql_type in {"DOUBLE", "FLOAT"}:
         return _float(sql_type)
     special = {

@@ -63,17 +63,19 @@ class MalformedError(Exception):
 
 
 def settle(
-    connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], columns: Sequence[Column]
+    connection: duckdb.DuckDBPyConnection,
+    pieces: Sequence[Piece],
+    columns: Sequence[Column],
+    guesses: Mapping[str, Cast],
 ) -> dict[str, Settled]:
     """The type of each column: the first of its casts that loses the fewest values.
 
-    A guess from a sample is verified on all rows; only columns where it fails
-    are counted again for every type they may have.
+    A guess is verified on all rows; only columns where it fails are counted
+    again for every type they may have.
 
     Raises:
         MalformedError: a fast piece cannot be read as it stands.
     """
-    guesses = _guess(connection, pieces, columns)
     counted = _count(connection, pieces, [Column(c.name, c.origin, (guesses[c.name],)) for c in columns])
     doubtful = [c for c in columns if len(c.casts) > 1 and counted[c.name].total(0)]
     recounted = _count(connection, pieces, doubtful) if doubtful else {}
@@ -89,6 +91,23 @@ def settle(
             cast, misfits = column.casts[-1], {}
         found[name] = Settled(cast, column.origin, misfits)
     return found
+
+
+def guess(connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], columns: Sequence[Column]) -> dict[str, Cast]:
+    """The likely type of each column, from a sample of the first piece.
+
+    Raises:
+        MalformedError: the piece cannot be read as it stands.
+    """
+    guesses = {column.name: column.casts[0] for column in columns}
+    unsure = [c for c in columns if c.origin == "inferred" and len(c.casts) > 1]
+    if not unsure:
+        return guesses
+    counts = _count(connection, pieces[:1], unsure, limit=_SAMPLE)
+    for column in unsure:
+        if counts[column.name].filled:
+            guesses[column.name] = column.casts[counts[column.name].best(len(column.casts))]
+    return guesses
 
 
 class _Counts:
@@ -144,17 +163,3 @@ def _row(
         if piece.careful:
             raise
         raise MalformedError(number) from error
-
-
-def _guess(
-    connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], columns: Sequence[Column]
-) -> dict[str, Cast]:
-    guesses = {column.name: column.casts[0] for column in columns}
-    unsure = [c for c in columns if c.origin == "inferred" and len(c.casts) > 1]
-    if not unsure:
-        return guesses
-    counts = _count(connection, pieces[:1], unsure, limit=_SAMPLE)
-    for column in unsure:
-        if counts[column.name].filled:
-            guesses[column.name] = column.casts[counts[column.name].best(len(column.casts))]
-    return guesses

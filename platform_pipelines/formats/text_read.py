@@ -6,6 +6,7 @@ and keeping a read for the next window, are left to the connector.
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Literal
 
 from platform_pipelines import duck
@@ -17,19 +18,22 @@ from platform_pipelines.formats.csv_pieces import careful_piece, csv_pieces
 from platform_pipelines.formats.json_pieces import json_pieces
 from platform_pipelines.formats.misfits import Bounds, first_misfit, misfits
 from platform_pipelines.formats.rejects import Rejects
-from platform_pipelines.formats.settle import MalformedError, Settled, settle
+from platform_pipelines.formats.settle import MalformedError, Settled, guess, settle
+from platform_pipelines.formats.typed_spool import can_spool, filled, spool_typed
 from platform_pipelines.formats.workspace import Workspace
 from platform_pipelines.sql.dialect import DUCKDB
 from platform_pipelines.sql.predicates import families, window_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
     import pyarrow as pa
 
+    from platform_pipelines.formats.casts import Cast
     from platform_pipelines.formats.inputs import InputFile
     from platform_pipelines.formats.options import TextOptions
+    from platform_pipelines.formats.settle import Column
     from platform_pipelines.model import Rejected, Stream, Window
 
 _ROWS = 65_536
@@ -131,7 +135,10 @@ class TextRead:
                 self._connection, self._pieces, self._options, stream.expected, widen=stream.type_changes == "widen"
             )
             try:
-                found = settle(self._connection, self._pieces, columns)
+                guesses = guess(self._connection, self._pieces, columns)
+                if (found := self._in_one_pass(columns, guesses)) is not None:
+                    return found
+                found = settle(self._connection, self._pieces, columns, guesses)
             except MalformedError as error:
                 self._go_careful([error.piece])
                 continue
@@ -141,6 +148,25 @@ class TextRead:
             if fast:
                 self._go_careful(fast)
             return found
+
+    def _in_one_pass(self, columns: Sequence[Column], guesses: Mapping[str, Cast]) -> dict[str, Settled] | None:
+        """Spool all rows in the guessed types, if they fit; None if one does not."""
+        if not self._pieces or not can_spool([guesses[column.name].type for column in columns]):
+            return None
+        folder = self._workspace.new("")
+        folder.mkdir()
+        files = spool_typed(self._connection, self._pieces, guesses, folder)
+        if files is None:
+            shutil.rmtree(folder)
+            self._go_careful([])
+            return None
+        relation = f"read_parquet([{', '.join(literal(str(path)) for path in files)}])"
+        inferred = [column.name for column in columns if column.origin == "inferred"]
+        empty = set(inferred) - filled(self._connection, relation, inferred)
+        found = {c.name: Settled(c.casts[-1] if c.name in empty else guesses[c.name], c.origin, {}) for c in columns}
+        nulls = ", ".join(f"{found[name].cast.null()} as {quote(name)}" for name in found if name in empty)
+        self._spooled = f"(select * replace ({nulls}) from {relation})" if nulls else relation
+        return found
 
     def _go_careful(self, numbers: Sequence[int]) -> None:
         """Read pieces record by record, on a new connection: DuckDB may have given up the old one."""
@@ -169,7 +195,8 @@ class TextRead:
 
         if not self._pieces:
             return pa.schema([])
-        reader = self._connection.execute(f"select * from {self._typed(0)} limit 0").to_arrow_reader(1)
+        relation = self._spooled or self._typed(0)
+        reader = self._connection.execute(f"select * from {relation} limit 0").to_arrow_reader(1)
         json_columns = frozenset(n for n, s in self._settled.items() if s.cast.type == casts.JSON)
         return with_metadata(reader.schema, json_columns)
 
@@ -185,7 +212,7 @@ class TextRead:
         for name, settled in self._settled.items():
             cast = settled.cast
             if name not in piece.columns:
-                columns.append(f"null::{'VARCHAR' if cast.type == casts.JSON else cast.type} as {quote(name)}")
+                columns.append(f"{cast.null()} as {quote(name)}")
                 continue
             text = piece.json(name) if cast.json else piece.text(name)
             columns.append(f"{cast.typed(text)} as {quote(name)}")

@@ -1,0 +1,113 @@
+"""One DuckDB instance for each file in this process, shared by whoever needs the file at the same time.
+
+DuckDB refuses a second instance of a file in another mode, and opening one while
+another thread closes it can fail for as long as both go on. Opening and closing
+therefore take turns here. What is run on a connection is left to the callers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+from typing import TYPE_CHECKING
+
+from platform_pipelines import duck
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import duckdb
+
+# another process has the file; or somebody in this one opened it without asking here
+_BUSY = re.compile(r"Could not set lock on file|different configuration than existing|already attached by database")
+_guard = threading.Lock()
+_instances: dict[tuple[int, Path], _Instance] = {}
+
+
+class ReadHereError(Exception):
+    """This process reads the file through an instance that cannot write."""
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether opening failed because the file is in use; it may succeed later."""
+    import duckdb
+
+    return isinstance(error, ReadHereError) or (isinstance(error, duckdb.Error) and bool(_BUSY.search(str(error))))
+
+
+@contextlib.contextmanager
+def opened(path: Path, *, read_only: bool, wait: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of its own to the file's instance, which is closed with its last connection.
+
+    Args:
+        path: the database file.
+        read_only: do not ask for the write lock; an instance that has it is shared nevertheless.
+        wait: seconds to wait while the file is in use.
+
+    Raises:
+        ReadHereError: it was still being read in this process.
+        duckdb.Error: it cannot be opened, or (see :func:`is_busy`) another process still had it.
+    """
+    with _guard:
+        # a forked child must not use its parent's instance
+        instance = _instances.setdefault((os.getpid(), path.resolve()), _Instance(path))
+    connection = instance.join(read_only=read_only, wait=wait)
+    try:
+        yield connection
+    finally:
+        instance.leave(connection)
+
+
+class _Instance:
+    """A file's instance, open while anybody uses it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._changed = threading.Condition()
+        self._root: duckdb.DuckDBPyConnection | None = None
+        self._read_only = False
+        self._users = 0
+
+    def join(self, *, read_only: bool, wait: float) -> duckdb.DuckDBPyConnection:
+        from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+        with self._changed:
+            return Retrying(
+                retry=retry_if_exception(is_busy),
+                stop=stop_after_delay(wait),
+                wait=wait_random_exponential(multiplier=0.01, max=0.1),
+                sleep=self._pause,
+                reraise=True,
+            )(self._attempt, read_only=read_only)
+
+    def leave(self, connection: duckdb.DuckDBPyConnection) -> None:
+        with self._changed:
+            connection.close()
+            self._users -= 1
+            self._close_unused()
+            self._changed.notify_all()
+
+    def _pause(self, seconds: float) -> None:
+        self._changed.wait(seconds)  # others can leave meanwhile
+
+    def _attempt(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        if self._root is None:
+            self._root = duck.connect(self._path, read_only=read_only)
+            self._read_only = read_only
+        elif self._read_only and not read_only:
+            raise ReadHereError
+        try:
+            connection = self._root.cursor().execute("set timezone='UTC'; set enable_progress_bar=false")
+        except BaseException:
+            self._close_unused()
+            raise
+        self._users += 1
+        return connection
+
+    def _close_unused(self) -> None:
+        if not self._users and self._root is not None:
+            self._root.close()
+            self._root = None
