@@ -117,12 +117,14 @@ class Stream:
         expected: the Arrow schema landed last time; text formats keep these
             types instead of guessing anew. None on the first read.
         type_changes: what to do with values that do not fit ``expected``.
+        limit: rows that are wanted, where somebody only looks; a source may stop there. None for all.
     """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     expected: pa.Schema | None = None
     type_changes: Literal["widen", "reject", "fail"] = "widen"
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def _open(project: Project, name: str) -> Source:
     if spec is None:
         msg = f"Unknown connector `{name}` in {project.catalog.defs}. {allowed(name, project.catalog.connectors)}"
         raise UsageError(msg)
-    connector = open_connector(spec, project.root)
+    connector = open_connector(spec, project.root, project.state)
     if not isinstance(connector, Source):
         msg = f"Connector `{name}` (type {spec.type}) is a destination only: it has no streams to read."
         raise UsageError(msg)
@@ -76,7 +76,7 @@ def _described(source: Source, connector: str, stream: str, infos: list[StreamIn
     if info.schema is not None:
         return info
     try:
-        pages = source.read(Stream(stream), Window(), None)
+        pages = source.read(Stream(stream, limit=1), Window(), None)
         schema = next((batch.schema for page in pages for batch in page.batches), None)
     except InvalidData as error:
         listed = allowed(stream, [each.name for each in infos])

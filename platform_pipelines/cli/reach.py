@@ -70,7 +70,7 @@ def _read_fields(spec: PipelineSpec) -> dict[str, str]:
 def _source_columns(context: Context) -> list[str]:
     from platform_pipelines.model import Stream, Window
 
-    stream = Stream(context.pipeline.source.stream, context.pipeline.source.options)
+    stream = Stream(context.pipeline.source.stream, context.pipeline.source.options, limit=1)
     pages = _source(context).read(stream, Window(), None)
     return next((batch.schema.names for page in pages for batch in page.batches), [])
 

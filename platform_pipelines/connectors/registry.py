@@ -30,6 +30,7 @@ _BUILT_IN = {
     "logger": "LoggerConnector",
     "memory": "MemoryConnector",
     "postgres": "PostgresConnector",
+    "rest": "RestConnector",
     "sql": "SqlConnector",
 }
 
@@ -100,12 +101,13 @@ def check_config(spec: ConnectorSpec) -> None:
             raise _explain(spec, cls, plain) from None
 
 
-def open_connector(spec: ConnectorSpec, root: Path) -> Connector:
+def open_connector(spec: ConnectorSpec, root: Path, state: Path | None = None) -> Connector:
     """Build a connection: secrets resolved, paths absolute; nothing is contacted yet.
 
     Args:
         spec: the connection as declared.
         root: the project's folder, under which relative paths lie.
+        state: where connectors that take a folder ``state`` remember what outlives a run; under ``root`` if not given.
 
     Raises:
         SpecError: see :func:`check_config`.
@@ -113,6 +115,8 @@ def open_connector(spec: ConnectorSpec, root: Path) -> Connector:
     """
     cls = _class_of(spec)
     config = resolve(dict(spec.config))
+    if "state" in cls.model_fields and config.get("state") is None:
+        config["state"] = str(state or root / ".pipelines" / "store" / "_state")
     for name in cls.paths & config.keys():
         config[name] = _absolute(config[name], root)
     try:

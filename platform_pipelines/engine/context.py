@@ -80,7 +80,7 @@ class Context:
         """A connector of this pipeline, opened once a run, secrets resolved."""
         if name not in self._opened:
             spec = self.project.catalog.connector(self.pipeline, name)
-            self._opened[name] = open_connector(spec, self.project.root)
+            self._opened[name] = open_connector(spec, self.project.root, self.project.state)
         return self._opened[name]
 
     def report(self, progress: Progress) -> None:

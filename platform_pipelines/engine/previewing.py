@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
@@ -154,7 +154,8 @@ def _first_rows(context: Context, feed: Feed, limit: int) -> tuple[pa.Table | No
     batches: list[pa.RecordBatch] = []
     rejected: list[dict[str, Any]] = []
     rows = 0
-    for page in source.read(expected_stream(context, previous), window, None):
+    stream = replace(expected_stream(context, previous), limit=limit)
+    for page in source.read(stream, window, None):
         rejected.extend({"record": r.record, "rule": "type", "reason": r.reason} for r in page.rejected)
         for batch in page.batches:
             batches.append(batch.slice(0, max(limit - rows, 0)))

@@ -39,6 +39,11 @@ class Project:
     root: Path
     connectors: Mapping[str, Connector] = field(default_factory=dict)
 
+    @property
+    def state(self) -> Path:
+        """Where connectors remember what outlives a run, such as a token that its server replaced."""
+        return self.store.path / "_state"
+
     def pipeline(self, name: str) -> PipelineSpec:
         """The pipeline of that name.
 

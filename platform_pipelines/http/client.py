@@ -5,6 +5,7 @@ Which requests, and what their answers mean, is left to the connectors.
 
 from __future__ import annotations
 
+import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urljoin
@@ -42,6 +43,7 @@ class Client:
         import httpx
 
         mask_logs()
+        self._closed = threading.Event()
         self._base = settings.base_url
         self._authorizer = authorizer
         self._limiter = limiter
@@ -59,8 +61,19 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and end the waits of other threads."""
+        self._closed.set()
         self._http.close()
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, unless the client is closed meanwhile.
+
+        Raises:
+            ConnectError: it is.
+        """
+        if self._closed.wait(seconds):
+            msg = "The request was given up because what needed it has ended."
+            raise ConnectError(msg)
 
     def send(
         self,
@@ -87,7 +100,7 @@ class Client:
                 check(response)
             return response
 
-        found: Response = self._retries.run(attempt)
+        found: Response = self._retries.run(attempt, self._pause)
         return found
 
     def _authorized(self, request: Request, allow: Collection[int]) -> Response:
@@ -145,7 +158,7 @@ class Client:
                 raise PassingFault(_said(response), retry_after(response.headers))
             return response
 
-        found: Response = self._retries.run(attempt)
+        found: Response = self._retries.run(attempt, self._pause)
         return found
 
     def _transfer(self, build: Callable[[], httpx.Request], shown: str, *, repeatable: bool) -> Response:
@@ -157,7 +170,7 @@ class Client:
         """
         import httpx
 
-        self._limiter.wait()
+        self._limiter.wait(self._pause)
         try:
             found = self._http.send(build())
         except httpx.UnsupportedProtocol as error:

@@ -7,9 +7,12 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _UNITS = {"s": 1.0, "sec": 1.0, "second": 1.0, "m": 60.0, "min": 60.0, "minute": 60.0}
 _UNITS |= {"h": 3_600.0, "hour": 3_600.0, "d": 86_400.0, "day": 86_400.0}
@@ -54,8 +57,12 @@ class Limiter:
         self._passed: deque[float] = deque(maxlen=limit.count if limit else 1)
         self._lock = threading.Lock()
 
-    def wait(self) -> None:
-        """Return when the next request may be sent."""
+    def wait(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Return when the next request may be sent.
+
+        Args:
+            sleep: waits so many seconds.
+        """
         if self._limit is None:
             return
         with self._lock:
@@ -65,4 +72,4 @@ class Limiter:
                 at = max(now, self._passed[0] + self._limit.seconds)
             self._passed.append(at)
         if at > now:
-            time.sleep(at - now)
+            sleep(at - now)

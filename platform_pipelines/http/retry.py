@@ -56,8 +56,12 @@ class Retries(BaseModel):
     delay: Seconds = Field(default=1.0)
     max_delay: Seconds = Field(default=60.0)
 
-    def run(self, attempt: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the attempt returns
+    def run(self, attempt: Callable[[], Any], sleep: Callable[[float], None] = time.sleep) -> Any:  # noqa: ANN401 - what the attempt returns
         """Call ``attempt`` until it raises no :class:`PassingFault`.
+
+        Args:
+            attempt: the work.
+            sleep: waits so many seconds.
 
         Raises:
             ConnectError: it did so too often or for too long.
@@ -68,7 +72,7 @@ class Retries(BaseModel):
             wait=self._wait,
             stop=tenacity.stop_after_attempt(self.max + 1) | tenacity.stop_before_delay(self.total),
             before_sleep=_tell,
-            sleep=time.sleep,
+            sleep=sleep,
         )
         try:
             return retrying(attempt)

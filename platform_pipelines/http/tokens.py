@@ -14,6 +14,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from platform_pipelines import durable
 from platform_pipelines.errors import ConnectError, StoreCorrupt
 from platform_pipelines.spec.secrets import register
 
@@ -63,7 +64,7 @@ class TokenFile:
             yield
             return
         with _named(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            durable.make_folder(self._path.parent)
             descriptor = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -102,18 +103,13 @@ class TokenFile:
         content = json.dumps({**asdict(kept), "expires_at": min(kept.expires_at, 4e9)}).encode()
         temporary = self._path.with_suffix(".tmp")
         with _named(self._path):
-            temporary.unlink(missing_ok=True)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+            durable.unlink(temporary)
+            with durable.effect("create", temporary):
+                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
             with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+                durable.fill(file, content)
+            durable.rename(temporary, self._path)
+            durable.sync(self._path.parent)
 
 
 @contextlib.contextmanager

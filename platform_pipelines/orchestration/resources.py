@@ -11,8 +11,8 @@ import dagster as dg
 from pydantic import Field
 
 from platform_pipelines.connectors.registry import open_connector
+from platform_pipelines.engine import open_project
 from platform_pipelines.errors import SpecError
-from platform_pipelines.spec import load_catalog
 
 if TYPE_CHECKING:
     from platform_pipelines.connectors.base import Connector
@@ -39,13 +39,14 @@ class ConnectorResource(dg.ConfigurableResource["ConnectorResource"]):
             SpecError: its declaration is wrong, or it is not there any more.
             SecretError: a secret reference does not resolve.
         """
-        catalog = load_catalog(Path(self.defs))
+        project = open_project(Path(self.defs))
+        catalog = project.catalog
         spec = catalog.connectors.get(self.name)
         if spec is None:
             known = ", ".join(catalog.connectors)
             msg = f"There is no connector `{self.name}` in {self.defs}/connectors.yaml any more. Connectors: {known}."
             raise SpecError(msg)
-        return open_connector(spec, catalog.root)
+        return open_connector(spec, project.root, project.state)
 
 
 def connector_resources(project: Project) -> dict[str, ConnectorResource]:

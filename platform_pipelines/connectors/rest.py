@@ -1,0 +1,152 @@
+"""HTTP APIs declared in YAML, as a source.
+
+What is declared is in ``rest_models``; requests, paging, parents and reading each
+have a module ``rest_…`` of their own, authentication and retries ``http``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from platform_pipelines.connectors import rest_read
+from platform_pipelines.connectors.base import Connector
+from platform_pipelines.connectors.rest_ahead import ahead
+from platform_pipelines.connectors.rest_models import RestStream
+from platform_pipelines.connectors.rest_pagers import Turn, pager_of
+from platform_pipelines.connectors.rest_parents import fetch
+from platform_pipelines.connectors.rest_request import build
+from platform_pipelines.connectors.rest_resume import Place
+from platform_pipelines.errors import InvalidData, SpecError
+from platform_pipelines.http.masking import mask_text
+from platform_pipelines.http.settings import HttpSettings
+from platform_pipelines.http.target import absolute, with_params
+from platform_pipelines.model import ReadPlan, StreamInfo, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from platform_pipelines.connectors.rest_fetch import Fetched
+    from platform_pipelines.model import Page, Stream
+
+_PAGES_AHEAD = 4
+
+
+def _named(streams: Mapping[str, RestStream]) -> Mapping[str, RestStream]:
+    for name, spec in streams.items():
+        chain = [name]
+        while (parent := streams[chain[-1]].parent) is not None:
+            if parent not in streams:
+                known = ", ".join(streams)
+                msg = f"stream `{chain[-1]}` names the parent `{parent}`, which is no stream. Streams: {known}"
+                raise ValueError(msg)
+            if parent in chain:
+                msg = f"the streams {' → '.join([*chain, parent])} feed each other in a circle"
+                raise ValueError(msg)
+            chain.append(parent)
+        if spec.order and spec.parent:
+            msg = f"stream `{name}` has a parent, so its records have no order in all. Leave `order` out"
+            raise ValueError(msg)
+    return streams
+
+
+class RestConnector(HttpSettings, Connector):
+    """An HTTP API.
+
+    Attributes:
+        declared: ``streams`` in the YAML: what the API offers, by name.
+    """
+
+    paths: ClassVar[frozenset[str]] = frozenset({"state"})
+    source_options: ClassVar[frozenset[str]] = frozenset({"params", "types"})
+
+    type: Literal["rest"] = "rest"
+    declared: Annotated[dict[str, RestStream], AfterValidator(_named)] = Field(alias="streams", min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_mapping(cls, data: Any) -> Any:  # noqa: ANN401 - any YAML value
+        return dict(data) if isinstance(data, Mapping) else data
+
+    def check(self) -> None:
+        """Ask for the first page of the first stream that has no parent."""
+        name = next(name for name, spec in self.declared.items() if spec.parent is None)
+        with self.client() as client:
+            next(fetch(self.declared, name, client, Window(), 1), None)
+
+    def streams(self) -> list[StreamInfo]:
+        """The declared streams, by name."""
+        return [StreamInfo(name, key=spec.key) for name, spec in sorted(self.declared.items())]
+
+    def read(self, stream: Stream, window: Window, resume: Any) -> Iterator[Page]:  # noqa: ANN401 - any JSON value
+        """Read all pages; rows outside of the window, which an API may return, are left out."""
+        spec = self._spec(stream)
+        ordered = spec.order == "ascending" and window.field is not None
+        place = Place(stream.name, window.field or "", resume if ordered else None)
+        within = place.window(window)
+        streams = {**self.declared, stream.name: spec}
+        with self.client() as client:
+            pages = fetch(streams, stream.name, client, within, self.concurrency)
+            pages = ahead(pages, _PAGES_AHEAD) if stream.limit is None else _enough(pages, stream.limit)
+            with contextlib.closing(pages):
+                if ordered:
+                    yield from rest_read.ordered(pages, spec, stream, within, place)
+                else:
+                    yield from rest_read.whole(pages, spec, stream, within)
+
+    def plan_read(self, stream: Stream, window: Window) -> ReadPlan:
+        """The first request, secrets masked, and what is done with the answers."""
+        spec = self._spec(stream)
+        values = {match["field"]: match[0] for match in spec.placeholders()}
+        first = pager_of(spec.pagination).first() if spec.pagination.type != "auto" else Turn()
+        request = build(spec, first, window, values)
+        url = mask_text(with_params(absolute(self.base_url, request.url), request.params))
+        for written in values.values():
+            url = url.replace(written.replace("{", "%7B").replace("}", "%7D"), written)
+        body = f" {json.dumps(request.json, ensure_ascii=False, default=str)}" if request.json is not None else ""
+        notes = [f"stream {stream.name}", f"pagination {spec.pagination.type}"]
+        if spec.parent:
+            notes.append(f"for each record of {spec.parent}")
+        return ReadPlan(f"{request.method} {url}{mask_text(body)} -- {', '.join(notes)}")
+
+    def _spec(self, stream: Stream) -> RestStream:
+        """The stream, with the parameters that the pipeline adds.
+
+        Raises:
+            InvalidData: there is none of that name.
+            SpecError: an option has a value that is not allowed.
+        """
+        spec = self.declared.get(stream.name)
+        if spec is None:
+            near = difflib.get_close_matches(stream.name, self.declared, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            msg = (
+                f"Stream {stream.name!r} is not declared in this connector.{hint} Streams: {', '.join(self.declared)}."
+            )
+            raise InvalidData(msg)
+        params, types = stream.options.get("params", {}), stream.options.get("types", {})
+        try:
+            return RestStream.model_validate(
+                {**_plain(spec), "params": {**spec.params, **params}, "types": {**spec.types, **types}}
+            )
+        except (ValidationError, TypeError) as error:
+            msg = f"`source.options` of stream {stream.name!r}: {error}. Write `params` and `types` as mappings."
+            raise SpecError(msg) from error
+
+
+def _plain(spec: RestStream) -> dict[str, Any]:
+    return {name: getattr(spec, name) for name in spec.model_fields_set}
+
+
+def _enough(pages: Iterator[Fetched], rows: int) -> Generator[Fetched]:
+    """Pages until so many rows came."""
+    for fetched in pages:
+        yield fetched
+        rows -= fetched.page.batch.num_rows
+        if rows <= 0:
+            return

@@ -1,0 +1,135 @@
+"""Finds records and further pages in a first answer that nobody described.
+
+What is found is said in the words of ``connectors.yaml``, so it can be written
+down there. An answer that says that there is more, but not where, is an error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from platform_pipelines.connectors.rest_paging_models import (
+    AutoPages,
+    CursorTokens,
+    LinkHeaders,
+    NextLinks,
+    NoPages,
+    PageNumbers,
+)
+from platform_pipelines.connectors.rest_paths import Path, json_path
+from platform_pipelines.errors import InvalidData
+
+if TYPE_CHECKING:
+    from platform_pipelines.connectors.rest_paging_models import Pagination
+    from platform_pipelines.http.exchange import Response
+
+_RECORDS = ("data", "results", "items", "records", "value", "values", "entries", "objects", "rows", "hits")
+_LINKS = (
+    "next",
+    "next_url",
+    "next_page_url",
+    "next_link",
+    "nextLink",
+    "@odata.nextLink",
+    "links.next",
+    "links.next.href",
+    "_links.next",
+    "_links.next.href",
+    "paging.next",
+    "paging.next.link",
+    "pagination.next",
+    "pagination.next_url",
+    "meta.next",
+)
+_TOKENS = {
+    "paging.next.after": "after",
+    "paging.cursors.after": "after",
+    "next_cursor": "cursor",
+    "nextCursor": "cursor",
+    "meta.next_cursor": "cursor",
+    "response_metadata.next_cursor": "cursor",
+    "pagination.next_cursor": "cursor",
+    "cursor.next": "cursor",
+    "next_page_token": "page_token",
+    "nextPageToken": "pageToken",
+    "next_token": "next_token",
+    "nextToken": "nextToken",
+    "continuation_token": "continuation_token",
+    "next_page": "page",
+    "nextPage": "page",
+    "pagination.next_page": "page",
+    "meta.next_page": "page",
+}
+_TOTALS = ("total_pages", "totalPages", "page_count", "meta.total_pages", "pagination.total_pages", "meta.last_page")
+_MORE = ("has_more", "hasMore", "has_next", "hasNext", "pagination.has_more", "meta.has_more", "paging.has_more")
+
+
+def records_path(document: Any, shown: str) -> Path:  # noqa: ANN401 - any JSON value
+    """Where the records are: the answer itself, the list of a usual name, or the only list of objects.
+
+    Raises:
+        InvalidData: there is none, or more than one.
+    """
+    if isinstance(document, list):
+        return Path("$", ())
+    lists = [key for key, value in document.items() if isinstance(value, list)] if isinstance(document, dict) else []
+    usual = [name for name in _RECORDS if name in lists]
+    filled = [key for key in lists if document[key] and all(isinstance(each, dict) for each in document[key])]
+    found = usual[:1] or (filled if len(filled) == 1 else lists if len(lists) == 1 else [])
+    if len(found) == 1:
+        return Path(found[0], (found[0],))
+    keys = ", ".join(list(document)[:20]) if isinstance(document, dict) else type(document).__name__
+    what = "several lists" if lists else "no list of records"
+    msg = f"{shown} answered with {what}; keys: {keys}. Say where the records are: `records: PATH`."
+    raise InvalidData(msg)
+
+
+def pagination(auto: AutoPages, document: Any, response: Response) -> Pagination:  # noqa: ANN401 - any JSON value
+    """How further pages are asked for, as the first answer shows it.
+
+    Raises:
+        InvalidData: it says that there is more, but not where.
+    """
+    found = _shown(document, response)
+    if found is None:
+        more = next((text for text in _MORE if json_path(text).find(document) is True), None)
+        if more is not None:
+            msg = f"{response.shown_url}: `{more}` says that there is more, but not where. Declare `pagination`."
+            raise InvalidData(msg)
+        found = NoPages()
+    return found.model_copy(update={"max_pages": auto.max_pages, "repeated": auto.repeated})
+
+
+def _shown(document: Any, response: Response) -> Pagination | None:  # noqa: ANN401 - any JSON value
+    """The first kind of paging whose marks the answer bears."""
+
+    def value(text: str) -> Any:  # noqa: ANN401 - any JSON value
+        return json_path(text).find(document)
+
+    if response.next_link:
+        return LinkHeaders()
+    link = next((text for text in _LINKS if _is_link(value(text))), None)
+    if link is not None:
+        return NextLinks(path=json_path(link))
+    token = next((text for text in _TOKENS if _is_token(value(text))), None)
+    if token is not None:
+        return CursorTokens(path=json_path(token), param=_TOKENS[token])
+    total = next((text for text in _TOTALS if _is_token(value(text)) and str(value(text)).isdecimal()), None)
+    if total is not None:
+        return PageNumbers(total=json_path(total), start=_page_asked(response))
+    return None
+
+
+def _is_link(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    return isinstance(value, str) and ("/" in value or value.startswith("?"))
+
+
+def _is_token(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+
+
+def _page_asked(response: Response) -> int:
+    """The page number that the first request asked for; 1 if it did not say."""
+    asked = dict(parse_qsl(urlsplit(response.url).query)).get("page", "1")
+    return int(asked) if asked.isdecimal() else 1

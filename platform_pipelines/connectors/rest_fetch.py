@@ -1,0 +1,202 @@
+"""Fetches the pages of one sequence and makes sure that they are pages: JSON, no error, none seen before.
+
+Requests are left to ``rest_request``, what comes next to ``rest_pagers``, values
+to ``formats``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.connectors import rest_auto
+from platform_pipelines.connectors.rest_ahead import in_order
+from platform_pipelines.connectors.rest_pagers import Answered, pager_of
+from platform_pipelines.connectors.rest_paging_models import AutoPages, CursorTokens, NextLinks, Offsets, PageNumbers
+from platform_pipelines.connectors.rest_records import Records
+from platform_pipelines.connectors.rest_request import build
+from platform_pipelines.errors import InvalidData
+from platform_pipelines.formats.json_page import PageReader
+from platform_pipelines.http.exchange import not_json
+from platform_pipelines.http.masking import excerpt
+from platform_pipelines.http.retry import PassingFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from platform_pipelines.connectors.rest_models import RestStream
+    from platform_pipelines.connectors.rest_pagers import Pager, Turn
+    from platform_pipelines.connectors.rest_paging_models import Pagination
+    from platform_pipelines.formats.json_page import JsonPage
+    from platform_pipelines.http.client import Client
+    from platform_pipelines.http.exchange import Response
+    from platform_pipelines.model import Window
+
+_NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A page: its records, and the request for messages."""
+
+    page: JsonPage
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Whom to ask for what: the stream's name and declaration, the client, the window."""
+
+    name: str
+    spec: RestStream
+    client: Client
+    window: Window
+
+
+class Sequence:
+    """The pages of one stream, or of one parent's record.
+
+    Args:
+        asking: whom to ask for what.
+        parent: values of the parent's fields.
+        concurrency: requests at once, where all pages are known after the first.
+    """
+
+    def __init__(self, asking: Asking, parent: Mapping[str, str] | None = None, concurrency: int = 1) -> None:
+        self._name, self._spec, self._client, self._window = asking.name, asking.spec, asking.client, asking.window
+        spec = asking.spec
+        self._parent = parent or {}
+        self._concurrency = concurrency
+        self._pagination: Pagination = spec.pagination
+        self._records = Records(spec)
+        self._reader: PageReader | None = None
+        self._tokens: set[str] = set()
+        self._contents: dict[bytes, int] = {}
+
+    def pages(self) -> Iterator[Fetched]:
+        """All pages, in order.
+
+        Raises:
+            InvalidData: an answer is no page, or one that was there before.
+            ConnectError: see ``Client.send``.
+        """
+        pager = None if isinstance(self._pagination, AutoPages) else pager_of(self._pagination)
+        turn = pager.first() if pager else pager_of(AutoPages()).first()
+        self._check_turn(turn)
+        answer = self._ask(turn)
+        planned: Iterator[tuple[Turn, tuple[Response, JsonPage] | None]] = iter(())
+        first = True
+        while answer is not None:
+            response, page = answer
+            self._check_content(page, turn, response)
+            if pager is None:
+                self._pagination = rest_auto.pagination(AutoPages(), page.envelope, response)
+                pager = pager_of(self._pagination)
+            yield Fetched(page, response.shown_url)
+            if first and self._concurrency > 1:
+                planned = self._ahead(pager, turn, answer)
+            first = False
+            following = pager.following(turn, Answered(response, page.envelope, page.count))
+            if following is None:
+                return
+            self._check_turn(following)
+            ahead = next(planned, None)
+            if ahead is not None and ahead[0].token == following.token:
+                turn, answer = following, ahead[1]
+            else:  # the pages are not where the first one said; what was asked ahead is dropped
+                planned = iter(())
+                turn, answer = following, self._ask(following)
+
+    def _ahead(
+        self, pager: Pager, turn: Turn, answer: tuple[Response, JsonPage]
+    ) -> Iterator[tuple[Turn, tuple[Response, JsonPage] | None]]:
+        rest = pager.rest(turn, Answered(answer[0], answer[1].envelope, answer[1].count)) or []
+        return in_order(lambda each: (each, self._ask(each)), rest[: self._pagination.max_pages], self._concurrency)
+
+    def _ask(self, turn: Turn) -> tuple[Response, JsonPage] | None:
+        """One page; None where there is nothing, and that is no error."""
+        request = build(self._spec, turn, self._window, self._parent)
+        allow = {_NOT_FOUND} if self._spec.not_found == "empty" else set()
+        check = self._check_passing if self._spec.error and self._spec.error.retry else None
+        response = self._client.send(request, allow=allow, check=check)
+        return None if response.status == _NOT_FOUND else (response, self._read(response))
+
+    def _read(self, response: Response) -> JsonPage:
+        if self._reader is None:
+            self._reader = self._make_reader(response)
+        try:
+            page = self._reader.read(response.content)
+        except ValueError as error:
+            raise InvalidData(not_json(response, str(error))) from None
+        except LookupError as error:
+            raise InvalidData(self._no_records(response, str(error))) from None
+        self._records.check_error(page.envelope, page.count, response)
+        return page
+
+    def _make_reader(self, response: Response) -> PageReader:
+        records = self._records
+        if records.path is None:
+            document = response.json()
+            records.check_error(document, 0, response)
+            records.path = rest_auto.records_path(document, response.shown_url)
+        whole = records.path.keys is None or self._spec.explode or any(p.starts_in(records.path) for p in self._paths())
+        path = None if whole else records.path.keys
+        return PageReader(self._spec.nested, path, records.find, records.exploded if self._spec.explode else None)
+
+    def _paths(self) -> list[Any]:
+        """Paths that paging needs; one that leads into the records needs them decoded."""
+        pagination, error = self._pagination, self._spec.error
+        found = [error.path] if error else []
+        if isinstance(pagination, CursorTokens):
+            found += [path for path in (pagination.path, pagination.has_more) if path is not None]
+        elif isinstance(pagination, NextLinks):
+            found.append(pagination.path)
+        elif isinstance(pagination, PageNumbers | Offsets) and pagination.total is not None:
+            found.append(pagination.total)
+        return found
+
+    def _no_records(self, response: Response, problem: str) -> str:
+        self._records.check_error(response.json(), 0, response)
+        return (
+            f"{response.shown_url}: {problem}. It begins: {excerpt(response.content)}. Mend `records` of stream "
+            f"{self._name!r}, say how errors look (`error: {{path: …}}`), or allow it (`empty_when_missing: true`)."
+        )
+
+    def _check_passing(self, response: Response) -> None:
+        error = self._spec.error
+        if error is not None and error.path.find(response.json()) in error.retry:
+            msg = f"{response.shown_url} answered with the error {error.path.find(response.json())!r}"
+            raise PassingFault(msg)
+
+    def _check_turn(self, turn: Turn) -> None:
+        if turn.number > self._pagination.max_pages:
+            msg = (
+                f"Stream {self._name!r} has more than {self._pagination.max_pages} pages (`pagination.max_pages`). "
+                "Nothing of it was taken. Allow more, or see whether its pages go in a circle."
+            )
+            raise InvalidData(msg)
+        token = hashlib.blake2b(turn.token.encode(), digest_size=16).hexdigest()
+        if token in self._tokens:
+            msg = (
+                f"Stream {self._name!r}: page {turn.number - 1} leads to a page that was there before (the same "
+                "token). The API goes in a circle; see whether `pagination` is right."
+            )
+            raise InvalidData(msg)
+        self._tokens.add(token)
+
+    def _check_content(self, page: JsonPage, turn: Turn, response: Response) -> None:
+        """Refuse a page whose records were there before; pages without a value tell nothing."""
+        if self._pagination.repeated == "allow" or not page.batch.num_rows:
+            return
+        if all(column.null_count == len(column) for column in page.batch.columns):
+            return
+        digest = hashlib.blake2b(page.batch.serialize(), digest_size=16).digest()
+        before = self._contents.setdefault(digest, turn.number)
+        if before != turn.number:
+            msg = (
+                f"{response.shown_url}: page {turn.number} of stream {self._name!r} holds the same records as page "
+                f"{before}. See whether `pagination` is right; where an API may repeat itself, declare "
+                "`pagination.repeated: allow`."
+            )
+            raise InvalidData(msg)

@@ -1,0 +1,93 @@
+"""Where the records of an answer are, and whether the answer is an error in disguise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.errors import InvalidData
+from platform_pipelines.http.masking import excerpt, mask_text
+
+if TYPE_CHECKING:
+    from platform_pipelines.connectors.rest_models import RestStream
+    from platform_pipelines.connectors.rest_paths import Path
+    from platform_pipelines.http.exchange import Response
+
+#: keys under which errors usually stand
+_USUAL = ("error", "errors")
+
+
+class Records:
+    """Finds the records of one stream's answers.
+
+    Attributes:
+        path: where they are; None until the first answer showed it.
+    """
+
+    def __init__(self, spec: RestStream) -> None:
+        self._spec = spec
+        self.path: Path | None = spec.records
+
+    def find(self, document: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
+        """The array of records; an object in its place is one record.
+
+        Raises:
+            LookupError: there is none.
+        """
+        assert self.path is not None  # noqa: S101 - the first answer showed it
+        found = self.path.find(document)
+        if isinstance(found, list):
+            return found
+        if isinstance(found, dict):
+            return [found]
+        if found is None and (self._spec.empty_when_missing or self._is_null(document)):
+            return []
+        what = "nothing" if found is None else f"{type(found).__name__}, which is no array"
+        msg = f"`{self.path}` leads to {what}"
+        raise LookupError(msg)
+
+    def exploded(self, records: list[Any]) -> list[Any]:
+        """One record for each element of the array to explode; one with null where it has none."""
+        name = self._spec.explode or ""
+        found: list[Any] = []
+        for record in records:
+            elements = record.get(name) if isinstance(record, dict) else None
+            if isinstance(elements, list) and elements:
+                found.extend({**record, name: element} for element in elements)
+            elif isinstance(record, dict):
+                found.append({**record, name: None if isinstance(elements, list) else elements})
+            else:
+                found.append(record)
+        return found
+
+    def check_error(self, document: Any, count: int, response: Response) -> None:  # noqa: ANN401 - any JSON value
+        """Refuse an answer of status 200 that tells of an error.
+
+        Raises:
+            InvalidData: it does: as declared, or by the usual keys where it has no record.
+        """
+        declared = self._spec.error
+        if declared is not None:
+            value = declared.path.find(document)
+            fine = value in declared.ok if declared.ok is not None else not value
+            if not fine:
+                shown = declared.message.find(document) if declared.message else None
+                raise InvalidData(self._said(response, f"{declared.path} = {value!r}", shown))
+        elif not count and isinstance(document, dict):
+            for name in _USUAL:
+                if document.get(name):
+                    raise InvalidData(self._said(response, f"`{name}` and no record", None))
+
+    def _said(self, response: Response, what: str, shown: Any) -> str:  # noqa: ANN401 - any JSON value
+        body = mask_text(str(shown)) if shown is not None else excerpt(response.content)
+        todo = "" if self._spec.error else " If that is none, say how errors look: `error: {path: …, ok: […]}`."
+        said = f"with an error in its body ({mask_text(what)}): {body}"
+        return f"{response.shown_url} answered {response.status} {said}.{todo}"
+
+    def _is_null(self, document: Any) -> bool:  # noqa: ANN401 - any JSON value
+        """Whether the records are there and null, which is an empty page."""
+        keys = self.path.keys if self.path else None
+        if not keys:
+            return False
+        for key in keys[:-1]:
+            document = document.get(key) if isinstance(document, dict) else None
+        return isinstance(document, dict) and keys[-1] in document
