@@ -7,8 +7,9 @@ import pytest
 
 from platform_pipelines.connectors.memory import MemoryConnector
 from platform_pipelines.engine.deadletters import count_dead_letters, dead_letters, replay_dead_letters
-from platform_pipelines.engine.feedstate import reset, state
+from platform_pipelines.engine.feedstate import state
 from platform_pipelines.engine.request import RunRequest
+from platform_pipelines.engine.resetting import reset
 from platform_pipelines.engine.runhistory import status
 from platform_pipelines.engine.running import run
 from platform_pipelines.errors import UsageError
