@@ -10,7 +10,8 @@
     │   ├── SchemaDrift      the schema contract refuses a change
     │   ├── GateClosed       the quality gate held a batch                   exit 3
     │   ├── DeletesRefused   more rows are gone at the source than is allowed
-    │   └── InvalidData      a value, file or key that cannot be loaded
+    │   ├── InvalidData      a value, file or key that cannot be loaded
+    │   └── Unreconciled     source and destination differ after a load
     ├── RetriableError       try again                                       exit 1
     │   ├── FeedBusy         another run holds the feed
     │   ├── OffsetConflict   another run loaded the batch first
@@ -114,6 +115,10 @@ class DeletesRefused(DataError):
 
 class InvalidData(DataError):
     """A value, a file or a key cannot be read or loaded as declared."""
+
+
+class Unreconciled(DataError):
+    """Rows are loaded, but the destination does not hold what the source does."""
 
 
 class RetriableError(PipelinesError):

@@ -312,7 +312,21 @@ class RuleOutcome:
 
 @dataclass(frozen=True, slots=True)
 class TransformOutcome:
-    """Counts of one transform over one batch: rows in and out, seconds, error if it was optional and failed."""
+    """Counts of one transform over one batch, or summed over several: in - dropped - rejected + added = out.
+
+    Attributes:
+        label: the transform's label.
+        kind: its kind.
+        rows_in: rows that came in.
+        rows_out: rows that went out.
+        seconds: wall-clock seconds.
+        error: why an optional transform was skipped; None if it was not.
+        dropped: rows that have no row behind it, dead letters not counted.
+        added: rows behind it that are more than the row they come from.
+        rejected: rows that it could not transform: dead letters.
+        skipped: batches for which it was skipped, because it failed and is not required.
+        note: one sentence on what the figures do not tell; empty for none.
+    """
 
     label: str
     kind: str
@@ -320,3 +334,8 @@ class TransformOutcome:
     rows_out: int
     seconds: float
     error: str | None = None
+    dropped: int = 0
+    added: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    note: str = ""

@@ -9,13 +9,15 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import duckdb
     import pyarrow as pa
@@ -42,17 +44,51 @@ _counter = itertools.count(1)
 class Lookup(Protocol):
     """Reads a table that a join or a foreign key refers to."""
 
-    def __call__(self, connector: str, table: str, columns: tuple[str, ...]) -> pa.RecordBatchReader:
+    def __call__(
+        self, connector: str, table: str, columns: tuple[str, ...], options: Mapping[str, Any] | None = None
+    ) -> pa.RecordBatchReader:
         """The rows of ``table``.
 
         Args:
             connector: name of the connector, as in the YAML.
             table: ``schema.table``, a glob or a folder, as in the YAML.
             columns: the columns wanted; empty for all.
+            options: what only this connector understands, as in ``source.options``.
 
         Raises:
             ConnectError: the system cannot be reached.
-            InvalidData: there is no such table or column.
+            InvalidData: there is no such table or column, or a record of it cannot be read.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a destination will hold when a batch reaches it.
+
+    Attributes:
+        stored: reads the rows it holds now, without those that the load replaces
+            as a whole; None where there is no such table.
+        waiting: Parquet files of rows that are loaded before the batch, in this order.
+        key: what rows are merged or updated by; empty where they are appended.
+    """
+
+    stored: Callable[[], pa.RecordBatchReader | None]
+    waiting: Sequence[Path] = ()
+    key: tuple[str, ...] = ()
+
+
+class Holdings(Protocol):
+    """Looks into the destinations of the pipeline that is judged."""
+
+    def __call__(self, destination: str, columns: tuple[str, ...]) -> Holding:
+        """What a destination will hold.
+
+        Args:
+            destination: its name.
+            columns: the columns wanted beside its key and the cursor.
+
+        Raises:
+            ConnectError: the system cannot be reached.
         """
 
 
@@ -110,8 +146,14 @@ def require_columns(wanted: Iterable[str], present: Iterable[str], where: str) -
         raise InvalidData(msg)
 
 
-def stage(connection: duckdb.DuckDBPyConnection, hint: str, reader: pa.RecordBatchReader) -> str:
+def stage(connection: duckdb.DuckDBPyConnection, hint: str, reader: pa.RecordBatchReader, condition: str = "") -> str:
     """Copy the rows of a reader into a new temporary table and return its name.
+
+    Args:
+        connection: where the table is made.
+        hint: part of its name.
+        reader: the rows.
+        condition: what follows the reader in the query, such as ``r where r.id > 1``; by default all rows are copied.
 
     Raises:
         Exception: whatever the reader raised, as the reader raised it: DuckDB
@@ -132,7 +174,7 @@ def stage(connection: duckdb.DuckDBPyConnection, hint: str, reader: pa.RecordBat
     name, incoming = unused_name(hint), unused_name("reader")
     connection.register(incoming, pa.RecordBatchReader.from_batches(reader.schema, batches()))
     try:
-        connection.execute(f"create temp table {quote(name)} as from {quote(incoming)}")
+        connection.execute(f"create temp table {quote(name)} as from {quote(incoming)} {condition}")
     except duckdb.Error:
         if failures:
             raise failures[0] from None

@@ -29,8 +29,8 @@ def command(names: tuple[str, ...], *, connect: bool, as_json: bool) -> None:
         errors = _errors(names, checked, connect=connect)
     except SpecErrors as found:
         errors = list(found.errors)
-    for error in errors:
-        note(str(error))
+    for line in [*map(str, errors), *(f"Warning: {text}" for text in checked.get("warnings", ()))]:
+        note(line)
     if as_json:
         write_json(_body(checked, errors))
     elif errors:
@@ -44,7 +44,7 @@ def command(names: tuple[str, ...], *, connect: bool, as_json: bool) -> None:
 
 def _errors(names: Sequence[str], checked: dict[str, list[str]], *, connect: bool) -> list[PipelinesError]:
     from platform_pipelines.cli.declared import connectors_of, offline_errors
-    from platform_pipelines.cli.reach import connect_errors
+    from platform_pipelines.cli.reach import connect_errors, connect_warnings
 
     project = load_project(deep=True)
     specs = [project.pipeline(name) for name in names or project.catalog.pipelines]
@@ -52,7 +52,10 @@ def _errors(names: Sequence[str], checked: dict[str, list[str]], *, connect: boo
     checked["pipelines"] = [spec.name for spec in specs]
     checked["connectors"] = list(used if names else dict.fromkeys([*project.catalog.connectors, *used]))
     errors = offline_errors(project, specs)
-    return errors + connect_errors(project, specs) if connect else errors
+    if connect:
+        errors = errors + connect_errors(project, specs)
+        checked["warnings"] = [] if errors else connect_warnings(project, specs)
+    return errors
 
 
 def _body(checked: dict[str, list[str]], errors: Sequence[PipelinesError]) -> dict[str, Any]:

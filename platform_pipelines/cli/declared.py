@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from platform_pipelines.cli.rulecheck import rule_errors
 from platform_pipelines.errors import PipelinesError, SpecError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def offline_errors(project: Project, specs: Sequence[PipelineSpec]) -> list[Pipe
             errors.append(error)
     for spec in specs:
         errors += _import_errors(spec)
+        errors += rule_errors(spec)
     return errors
 
 
@@ -32,8 +34,8 @@ def connectors_of(spec: PipelineSpec) -> list[str]:
     """Names of all connectors that a pipeline uses: source, destinations, joins, foreign keys."""
     names = [spec.source.connector, *(destination.connector for destination in spec.destinations)]
     names += [transform.body["with"]["connector"] for transform in spec.transforms if transform.kind == "join"]
-    names += [rule.reference.connector for rule in spec.quality.rules if rule.type == "foreign_key"]
-    return list(dict.fromkeys(names))
+    references = [rule.reference.connector for rule in spec.quality.rules if rule.type == "foreign_key"]
+    return list(dict.fromkeys([*names, *(name for name in references if name is not None)]))
 
 
 def _connectors(project: Project, specs: Sequence[PipelineSpec]) -> list[ConnectorSpec]:
@@ -42,7 +44,16 @@ def _connectors(project: Project, specs: Sequence[PipelineSpec]) -> list[Connect
 
 
 def _import_errors(spec: PipelineSpec) -> Iterator[SpecError]:
+    from platform_pipelines.transforms.outputs import load_functions
     from platform_pipelines.userobject import load_object
+
+    for transform in spec.transforms:
+        try:
+            if transform.kind == "map":
+                load_functions(transform.body)
+        except SpecError as error:
+            message = f"Transform `{transform.label}` of pipeline `{spec.name}`: {error.message}"
+            yield SpecError(message, file=spec.file, line=transform.line)
 
     wanted = [
         (transform.body, f"Transform `{transform.label}` of pipeline `{spec.name}`", transform.line)

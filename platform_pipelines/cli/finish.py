@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from platform_pipelines.cli.output import count, note, write, write_json
+from platform_pipelines.cli.transformed import HEADERS as TRANSFORM_HEADERS
+from platform_pipelines.cli.transformed import transform_rows, warnings
 
 if TYPE_CHECKING:
     from platform_pipelines.engine import Project, RunReport
@@ -34,7 +36,9 @@ def finish(project: Project, report: RunReport, *, as_json: bool) -> None:
     if os.environ.get("PIPELINES_DEBUG") == "1":
         for error in report.errors:
             note("".join(traceback.format_exception(error)).rstrip())
-    for line in complaints(report) + ([] if as_json else hints(report)):
+    entries = project.store.runs.entries(report.pipeline, report.token)
+    said = complaints(report) + warnings(entries) + alerts(project, report.pipeline)
+    for line in said + ([] if as_json else hints(report)):
         note(line)
     if report.exit_code:
         raise click.exceptions.Exit(report.exit_code)
@@ -62,6 +66,8 @@ def summary(report: RunReport, entries: list[Entry], rules: dict[str, str]) -> s
     if failed:
         rows = [(rule, rules.get(rule), "passed" if not count else "failed", count) for rule, count in failed.items()]
         parts += ["", table(("RULE", "SEVERITY", "OUTCOME", "ROWS FAILED"), rows)]
+    if done := transform_rows(entries):
+        parts += ["", table(TRANSFORM_HEADERS, done)]
     return "\n".join(parts)
 
 
@@ -70,6 +76,18 @@ def complaints(report: RunReport) -> list[str]:
     said = [f"{name}: {each.error}" for name, each in report.destinations.items() if each.error]
     said += [str(error) for error in report.errors if not any(str(error) in line for line in said)]
     return list(dict.fromkeys(said or ([report.error] if report.error else [])))
+
+
+def alerts(project: Project, name: str) -> list[str]:
+    """What `quality.alert` has to say, if anything."""
+    from platform_pipelines.engine import recent_dead_letters
+
+    alert = project.pipeline(name).quality.alert
+    found = recent_dead_letters(project, name) if alert is not None else 0
+    if alert is None or found <= alert.max_dead_letters:
+        return []
+    allowed = f"`quality.alert.max_dead_letters` allows {alert.max_dead_letters:,}"
+    return [f"Alert: {found:,} dead letters in the last {alert.window:g} s; {allowed}."]
 
 
 def hints(report: RunReport) -> list[str]:
@@ -115,7 +133,7 @@ def _destination_rows(report: RunReport, entries: list[Entry]) -> list[tuple[Any
 def _failures(entries: list[Entry]) -> dict[str, int]:
     failed: dict[str, int] = {}
     for entry in entries:
-        if entry.stage == "validated":
+        if entry.stage in {"validated", "load"}:
             for rule, count in (entry.body.get("rules") or {}).items():
                 failed[rule] = failed.get(rule, 0) + count
     return failed

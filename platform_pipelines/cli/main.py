@@ -23,6 +23,7 @@ COMMANDS = {
     "plan": "plan",
     "preview": "preview",
     "run": "run",
+    "approve": "approve",
     "state": "state",
     "dead-letters": "dead_letters",
     "status": "status",

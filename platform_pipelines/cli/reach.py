@@ -29,6 +29,20 @@ def connect_errors(project: Project, specs: Sequence[PipelineSpec]) -> list[Pipe
     return errors
 
 
+def connect_warnings(project: Project, specs: Sequence[PipelineSpec]) -> list[str]:
+    """What may go wrong later although the systems answer: rows that commit late and that no `lag` covers."""
+    from platform_pipelines.connectors.base import Sighted
+    from platform_pipelines.engine import Context
+
+    found = []
+    for spec in specs:
+        cursor, source = spec.source.cursor, Context(project=project, pipeline=spec, token="").source
+        if spec.source.mode == "incremental" and cursor and not cursor.lag and isinstance(source, Sighted):
+            where = f"Pipeline `{spec.name}`, source `{spec.source.connector}`"
+            found += [f"{where}: {spot}" for spot in source.blind_spots()]
+    return found
+
+
 def _reachable(context: Context, name: str, checked: dict[int, bool], errors: list[PipelinesError]) -> bool:
     """Whether a connector answers; each is asked once, however many pipelines use it."""
     declared = context.project.catalog.connector(context.pipeline, name)

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 @click.option("--only", metavar="STAGE", help="Only this stage: landing, validated or a destination's name.")
 @click.option("--release", is_flag=True, help="Let the batch through that the gate holds.")
 @click.option("--discard", is_flag=True, help="Drop the batch that the gate holds to the dead letters.")
-@click.option("--allow-destructive", is_flag=True, help="Columns of destinations may be dropped or narrowed.")
+@click.option(
+    "--allow-destructive",
+    is_flag=True,
+    help="Columns of destinations may be dropped or narrowed, and any share of rows deleted that are gone.",
+)
 @yes_option
 @json_option
 def command(name: str, *, yes: bool, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - the options above
@@ -100,5 +104,8 @@ def _ask(name: str, *, yes: bool, **given: Any) -> None:  # noqa: ANN401 - the o
         question = f"Drop the held batch of `{name}` to the dead letters?"
         confirm(question, yes=yes, command=f"pipelines run {name} --discard")
     if given["allow_destructive"]:
-        question = f"Let this run drop or narrow columns at the destinations of `{name}` (see `pipelines plan {name}`)?"
+        question = (
+            f"Let this run drop or narrow columns at the destinations of `{name}` (see `pipelines plan {name}`), "
+            "and delete all rows that are gone at the source?"
+        )
         confirm(question, yes=yes, command=f"pipelines run {name} --allow-destructive")

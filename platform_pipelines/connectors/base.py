@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from platform_pipelines.model import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import pyarrow as pa
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         ValueSlice,
         Window,
     )
+    from platform_pipelines.sql.totals import Totals
 
 
 class Connector(BaseModel):
@@ -132,6 +133,14 @@ class Evolvable(Protocol):
 
 
 @runtime_checkable
+class Sighted(Protocol):
+    """A source that bounds its reads by what is still under way, and knows what of that it does not see."""
+
+    def blind_spots(self) -> list[str]:
+        """Why rows that appear late may be missed unless `cursor.lag` covers them; one sentence each, or none."""
+
+
+@runtime_checkable
 class KeyReader(Protocol):
     """A source that can give some columns of a stream more cheaply than all of them."""
 
@@ -147,3 +156,38 @@ class ChangeAware(Protocol):
         self, stream: Stream, window: Window, slices: dict[str, TimeSlice | ValueSlice]
     ) -> dict[str, Cursor | None]:
         """The highest cursor of each partition that has rows: ``{partition key: cursor}``."""
+
+
+@runtime_checkable
+class Countable(Protocol):
+    """A system that can say cheaply how much a stream or a loaded table holds."""
+
+    def totals(self, stream: Stream, window: Window, sums: Sequence[str]) -> Totals:
+        """Rows within a window, and the sums of numeric columns over them.
+
+        Args:
+            stream: what to count; a destination's table under its own name.
+            window: which rows; its bounds are half-open as in :meth:`Source.read`.
+            sums: columns to sum.
+
+        Raises:
+            ConnectError: the system cannot be reached.
+            InvalidData: there is no such stream or column, or a column holds no numbers.
+        """
+
+
+@runtime_checkable
+class ReadBack(Protocol):
+    """A destination whose rows can be read back, to hold new ones against them."""
+
+    def holds(self, table: str, columns: Sequence[str], but: Feed | None) -> Iterator[pa.RecordBatch]:
+        """The rows of ``table``; none where there is no such table yet.
+
+        Args:
+            table: as in the YAML.
+            columns: the columns wanted; those that the table lacks are left out.
+            but: the feed whose rows are left out, as a load that replaces them would; None for none.
+
+        Raises:
+            ConnectError: the system cannot be reached.
+        """

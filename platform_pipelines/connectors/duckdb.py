@@ -15,20 +15,21 @@ from platform_pipelines.connectors.base import Connector
 from platform_pipelines.connectors.duckdb_destination import DEFAULT_SCHEMA, DuckDBLoad, refuse_view
 from platform_pipelines.connectors.duckdb_session import check_creatable, held, reading, sweep, writing
 from platform_pipelines.connectors.duckdb_source import DuckDBQuery
-from platform_pipelines.model import LoadPlan, ReadPlan, Stream, StreamInfo
-from platform_pipelines.sql import evolve, offsets
+from platform_pipelines.model import LoadPlan, ReadPlan, Stream, StreamInfo, Window
+from platform_pipelines.sql import evolve, held_rows, offsets
 from platform_pipelines.sql.queries import OPTIONS, narrowed
 from platform_pipelines.sql.script import run_load
 from platform_pipelines.sql.tables import OFFSETS, TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import pyarrow as pa
 
     from platform_pipelines.cursor import Cursor
-    from platform_pipelines.model import Feed, Load, Mode, Offset, Page, Receipt, TimeSlice, ValueSlice, Window
+    from platform_pipelines.model import Feed, Load, Mode, Offset, Page, Receipt, TimeSlice, ValueSlice
+    from platform_pipelines.sql.totals import Totals
 
 
 class DuckDBConnector(Connector):
@@ -76,7 +77,7 @@ class DuckDBConnector(Connector):
         with reading(self.path) as connection:
             yield from DuckDBQuery(connection, stream).pages(window)
 
-    def keys(self, stream: Stream, window: Window, fields: tuple[str, ...]) -> Iterator[Page]:
+    def read_keys(self, stream: Stream, window: Window, fields: tuple[str, ...]) -> Iterator[Page]:
         """Read some columns only; see :class:`platform_pipelines.connectors.base.KeyReader`."""
         return self.read(narrowed(stream, fields), window, None)
 
@@ -92,6 +93,22 @@ class DuckDBConnector(Connector):
         """The highest cursor of each partition that has rows."""
         with reading(self.path) as connection:
             return DuckDBQuery(connection, stream).partition_cursors(window, slices)
+
+    def totals(self, stream: Stream, window: Window, sums: Sequence[str]) -> Totals:
+        """Rows within a window, and sums over them."""
+        with reading(self.path) as connection:
+            return DuckDBQuery(connection, stream).totals(window, sums, f"table {stream.name} of {self.path.name}")
+
+    def holds(self, table: str, columns: Sequence[str], but: Feed | None) -> Iterator[pa.RecordBatch]:
+        """The rows of a table, without those that a feed brought."""
+        name = TableName.parse(table, DEFAULT_SCHEMA)
+        if not self.path.exists():
+            return
+        with reading(self.path) as connection:
+            options = held_rows.options(DuckDBLoad(connection).columns(name) or (), columns, but)
+            if options is not None:
+                for page in DuckDBQuery(connection, Stream(table, options)).pages(Window()):
+                    yield from page.batches
 
     def offset(self, feed: Feed, table: str) -> Offset | None:
         """The last batch of ``feed`` that ``table`` holds."""

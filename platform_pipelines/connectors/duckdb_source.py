@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats.slices import partition_cursors
+from platform_pipelines.formats.totals import totals
 from platform_pipelines.model import Page, Window
 from platform_pipelines.sql import duckdb_types
 from platform_pipelines.sql.arrow_types import PG_TYPE
@@ -18,7 +19,7 @@ from platform_pipelines.sql.predicates import family_of
 from platform_pipelines.sql.queries import Relation, named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
     import pyarrow as pa
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from platform_pipelines.cursor import Cursor
     from platform_pipelines.model import Stream, TimeSlice, ValueSlice
     from platform_pipelines.sql.dialect import Family
+    from platform_pipelines.sql.totals import Totals
     from platform_pipelines.sql.types import ColumnType
 
 BATCH_ROWS = 65_536
@@ -100,6 +102,10 @@ class DuckDBQuery:
     ) -> dict[str, Cursor | None]:
         """The highest cursor of each partition that has rows."""
         return partition_cursors(self._connection, self._relation.filtered, self._families, window, slices)
+
+    def totals(self, window: Window, sums: Sequence[str], place: str) -> Totals:
+        """Rows within a window, and sums over them."""
+        return totals(self._connection, self._relation.filtered, self._families, window, sums, place=place)
 
     def _with_types(self, schema: pa.Schema) -> pa.Schema:
         import pyarrow as pa

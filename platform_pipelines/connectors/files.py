@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -16,15 +17,18 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.errors import ConnectError, SpecError
 from platform_pipelines.formats.folder import TableFolder
+from platform_pipelines.formats.folder_rows import held_rows
 from platform_pipelines.formats.options import TextOptions
 from platform_pipelines.formats.reads import Read, ReadCache, list_streams, open_read
 from platform_pipelines.formats.slices import partition_cursors
+from platform_pipelines.formats.totals import totals
 from platform_pipelines.model import LoadPlan, Page, ReadPlan, Rejected
 from platform_pipelines.sql.dialect import DUCKDB
 from platform_pipelines.sql.predicates import families, window_sql
+from platform_pipelines.sql.totals import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -120,6 +124,19 @@ class FilesConnector(Connector):
             return {}
         with opened.cursor() as connection:
             return partition_cursors(connection, opened.relation(), families(opened.schema), window, slices)
+
+    def totals(self, stream: Stream, window: Window, sums: Sequence[str]) -> Totals:
+        """Rows within a window, and sums over them; text files are parsed for it, Parquet is only scanned."""
+        opened = self._cached(stream)
+        if not opened.relation():
+            return Totals(0, dict.fromkeys(sums, Decimal(0)))
+        with opened.cursor() as connection:
+            place = f"{stream.name} under {self.root}"
+            return totals(connection, opened.relation(), families(opened.schema), window, sums, place=place)
+
+    def holds(self, table: str, columns: Sequence[str], but: Feed | None) -> Iterator[pa.RecordBatch]:
+        """The rows of a table folder, without those that a feed brought."""
+        yield from held_rows(self._folder, table, self.format, self.options, columns=columns, but=but)
 
     def offset(self, feed: Feed, table: str) -> Offset | None:
         """The last batch of the feed that the table's folder lists."""

@@ -16,17 +16,19 @@ from platform_pipelines.connectors.base import Connector
 from platform_pipelines.errors import InvalidData, OffsetConflict
 from platform_pipelines.formats import memory_merge
 from platform_pipelines.formats.slices import partition_cursors
+from platform_pipelines.formats.totals import totals
 from platform_pipelines.model import Page, ReadPlan, StreamInfo
 from platform_pipelines.sql.dialect import DUCKDB
 from platform_pipelines.sql.predicates import families, window_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
     from platform_pipelines.cursor import Cursor
     from platform_pipelines.model import Feed, Load, Mode, Offset, Receipt, Stream, TimeSlice, ValueSlice, Window
+    from platform_pipelines.sql.totals import Totals
 
 _PAGE_ROWS = 65_536
 
@@ -127,6 +129,23 @@ class MemoryConnector(Connector):
         with duck.connect() as connection:
             connection.register("stored", table)
             return partition_cursors(connection, "stored", families(table.schema), window, slices)
+
+    def totals(self, stream: Stream, window: Window, sums: Sequence[str]) -> Totals:
+        """Rows within a window, and sums over them."""
+        from platform_pipelines import duck
+
+        table = self.table(stream.name)
+        with duck.connect() as connection:
+            connection.register("stored", table)
+            place = f"table {stream.name} in memory"
+            return totals(connection, "stored", families(table.schema), window, sums, place=place)
+
+    def holds(self, table: str, columns: Sequence[str], but: Feed | None) -> Iterator[pa.RecordBatch]:
+        """The rows of a table, without those that a feed brought."""
+        if table not in {*self.data, *_space(self.space).tables}:
+            return
+        rows = memory_merge.without(self._stored(table), but)
+        yield from rows.select([name for name in columns if name in rows.column_names]).to_batches()
 
     def offset(self, feed: Feed, table: str) -> Offset | None:
         """The last batch of the feed that the table holds."""

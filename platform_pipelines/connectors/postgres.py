@@ -19,21 +19,23 @@ from platform_pipelines.connectors.postgres_destination import PostgresLoad
 from platform_pipelines.connectors.postgres_engine import engine
 from platform_pipelines.connectors.postgres_partitions import partition_cursors
 from platform_pipelines.connectors.postgres_session import READER, WRITER, session
-from platform_pipelines.model import LoadPlan, ReadPlan, StreamInfo
-from platform_pipelines.sql import evolve, offsets
+from platform_pipelines.connectors.postgres_window import blind_spots
+from platform_pipelines.model import LoadPlan, ReadPlan, Stream, StreamInfo, Window
+from platform_pipelines.sql import evolve, held_rows, offsets
 from platform_pipelines.sql.duckdb_errors import refused
 from platform_pipelines.sql.queries import OPTIONS, narrowed
 from platform_pipelines.sql.script import run_load
 from platform_pipelines.sql.tables import TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import psycopg
     import pyarrow as pa
 
     from platform_pipelines.cursor import Cursor
-    from platform_pipelines.model import Feed, Load, Mode, Offset, Page, Receipt, Stream, TimeSlice, ValueSlice, Window
+    from platform_pipelines.model import Feed, Load, Mode, Offset, Page, Receipt, TimeSlice, ValueSlice
+    from platform_pipelines.sql.totals import Totals
 
 
 class PostgresConnector(Connector):
@@ -62,6 +64,11 @@ class PostgresConnector(Connector):
         with self._session(READER) as connection:
             connection.execute("select 1")
 
+    def blind_spots(self) -> list[str]:
+        """Which open transactions a read cannot see; see :class:`platform_pipelines.connectors.base.Sighted`."""
+        with self._session(READER) as connection:
+            return blind_spots(connection)
+
     def streams(self) -> list[StreamInfo]:
         """Tables and views that may be read, sorted by name."""
         with self._session(READER) as connection:
@@ -84,7 +91,7 @@ class PostgresConnector(Connector):
                 query = source.PostgresQuery(connection, stream, self.default_schema)
                 yield from source.pages(self._dsn, query, bounded)
 
-    def keys(self, stream: Stream, window: Window, fields: tuple[str, ...]) -> Iterator[Page]:
+    def read_keys(self, stream: Stream, window: Window, fields: tuple[str, ...]) -> Iterator[Page]:
         """Read some columns only; see :class:`platform_pipelines.connectors.base.KeyReader`."""
         return self.read(narrowed(stream, fields), window, None)
 
@@ -102,6 +109,20 @@ class PostgresConnector(Connector):
         with self._session(READER) as connection:
             query = source.PostgresQuery(connection, stream, self.default_schema)
             return partition_cursors(connection, query, window, slices)
+
+    def totals(self, stream: Stream, window: Window, sums: Sequence[str]) -> Totals:
+        """Rows within a window, and sums over them."""
+        with self._session(READER) as connection:
+            return source.PostgresQuery(connection, stream, self.default_schema).totals(window, sums)
+
+    def holds(self, table: str, columns: Sequence[str], but: Feed | None) -> Iterator[pa.RecordBatch]:
+        """The rows of a table, without those that a feed brought."""
+        name = TableName.parse(table, self.default_schema)
+        with self._session(READER) as connection:
+            options = held_rows.options(source.column_names(connection, name), columns, but)
+        if options is not None:
+            for page in self.read(Stream(table, options), Window(), None):
+                yield from page.batches
 
     def offset(self, feed: Feed, table: str) -> Offset | None:
         """The last batch of ``feed`` that ``table`` holds."""

@@ -19,6 +19,7 @@ from platform_pipelines.model import Page, Window
 from platform_pipelines.sql.dialect import POSTGRES
 from platform_pipelines.sql.predicates import family_of
 from platform_pipelines.sql.queries import BOOKKEEPING, Relation, named
+from platform_pipelines.sql.totals import Totals, expressions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from platform_pipelines.connectors.postgres_columns import SourceColumn
     from platform_pipelines.model import Stream
     from platform_pipelines.sql.dialect import Family
+    from platform_pipelines.sql.tables import TableName
 
 BATCH_ROWS = 65_536
 # PostgreSQL's first timestamp, 4714-11-24 BC, in microseconds; what arrives below has overflowed
@@ -47,6 +49,7 @@ class PostgresQuery:
 
     def __init__(self, connection: psycopg.Connection, stream: Stream, default_schema: str) -> None:
         self._connection = connection
+        self._name = stream.name
         self.relation = Relation.of(stream, default_schema)
         self.columns = describe(connection, self.relation.sql)
         self.relation.check_columns([c.name for c in self.columns], stream.name)
@@ -66,6 +69,19 @@ class PostgresQuery:
         """The planner's estimate."""
         row = self._connection.execute(f"explain (format json) {self.sql(window)}".encode()).fetchone()
         return int(row[0][0]["Plan"]["Plan Rows"]) if row else None
+
+    def totals(self, window: Window, sums: Sequence[str]) -> Totals:
+        """Rows within a window, and sums over them."""
+        wanted = expressions(sums, self.families, f"stream {self._name}")
+        text = self.relation.select(wanted, window, self.families, POSTGRES)
+        return Totals.of(sums, self._connection.execute(text.encode()).fetchone() or (0,))
+
+
+def column_names(connection: psycopg.Connection, table: TableName) -> list[str]:
+    """The columns of a table, bookkeeping included; none where there is no such table."""
+    if connection.execute("select to_regclass(%s)", [table.sql]).fetchone() == (None,):
+        return []
+    return [column.name for column in describe(connection, table.sql)]
 
 
 def arrow_schema(columns: Sequence[SourceColumn]) -> pa.Schema:

@@ -50,6 +50,23 @@ select gid, prepared from pg_catalog.pg_prepared_xacts where database = current_
 """
 
 
+_SIGHT = "select pg_has_role('pg_read_all_stats', 'usage'), pg_is_in_recovery()"
+_STANDBY = (
+    "This server is a standby: it does not show the transactions that are open on its primary. "
+    "Set `cursor.lag` to more than the longest transaction, or rows that commit late may be missed."
+)
+
+
+def blind_spots(connection: psycopg.Connection) -> list[str]:
+    """Which open transactions this role does not see here, one sentence each with the way out."""
+    sees, standby = _row(connection, _SIGHT)
+    blind = (
+        "This role does not see the transactions of other roles, so rows that they commit late may be missed. "
+        "Grant pg_read_all_stats to it, or set `cursor.lag` to more than the longest transaction."
+    )
+    return ([_STANDBY] if standby else []) + ([] if sees else [blind])
+
+
 def bounded(connection: psycopg.Connection, window: Window, family: Family | None) -> Window:
     """The window with its upper end fixed; call before the snapshot of the rows is taken.
 
@@ -66,10 +83,7 @@ def bounded(connection: psycopg.Connection, window: Window, family: Family | Non
     clock, standby = _row(connection, _CLOCK)
     oldest, hidden = _row(connection, _OPEN, READER)
     if standby:
-        _log.warning(
-            "This server is a standby: it does not show the transactions that are open on its primary. "
-            "Set `cursor.lag` to more than the longest transaction, or rows that commit late may be missed."
-        )
+        _log.warning(_STANDBY)
     if hidden:
         _log.warning(
             "%d sessions of other roles are hidden from this one, so rows that they commit late may be missed. "

@@ -6,17 +6,18 @@ What a connector does is left to its module, reading YAML to ``spec``.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from platform_pipelines.connectors.base import Connector, Destination, Source
 from platform_pipelines.errors import SpecError
 from platform_pipelines.spec import Capabilities
-from platform_pipelines.spec.secrets import has_reference, mask, resolve
+from platform_pipelines.spec.secrets import has_reference, mask, register_password, resolve
 
 if TYPE_CHECKING:
     from platform_pipelines.spec import ConnectorSpec
@@ -83,6 +84,7 @@ def capabilities(type_name: str) -> Capabilities:
         modes=frozenset(cls.modes),
         keys=frozenset(_keys(cls)),
         source_options=cls.source_options,
+        answers=frozenset(name for name in ("holds", "totals") if callable(getattr(cls, name, None))),
     )
 
 
@@ -120,9 +122,26 @@ def open_connector(spec: ConnectorSpec, root: Path, state: Path | None = None) -
     for name in cls.paths & config.keys():
         config[name] = _absolute(config[name], root)
     try:
-        return cls.model_validate(config)
+        connector = cls.model_validate(config)
     except ValidationError as error:
         raise _explain(spec, cls, list(error.errors())) from None
+    _register(connector)
+    return connector
+
+
+def _register(value: Any) -> None:  # noqa: ANN401 - a field of a connector
+    """Remember what stands in secret fields, wherever they are: it is masked though the YAML names no reference."""
+    if isinstance(value, SecretStr):
+        register_password(value.get_secret_value())
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            _register(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            _register(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            _register(each)
 
 
 def _class_of(spec: ConnectorSpec) -> type[Connector]:

@@ -17,13 +17,15 @@ from platform_pipelines.connectors.sql_session import as_errors, make_engine
 from platform_pipelines.connectors.sql_statement import Reading, prepare
 from platform_pipelines.connectors.sql_values import Values, schema_of
 from platform_pipelines.formats.slices import partition_cursors
+from platform_pipelines.formats.totals import totals
 from platform_pipelines.model import Page, ReadPlan, StreamInfo
 from platform_pipelines.sql.dialect import DUCKDB
 from platform_pipelines.sql.predicates import families, window_sql
 from platform_pipelines.sql.queries import OPTIONS, narrowed
+from platform_pipelines.sql.totals import Totals, check_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from sqlalchemy import Engine, Inspector
@@ -74,7 +76,7 @@ class SqlConnector(Connector):
             reading = prepare(engine, stream, window)
             yield from _pages(engine, reading, window)
 
-    def keys(self, stream: Stream, window: Window, fields: tuple[str, ...]) -> Iterator[Page]:
+    def read_keys(self, stream: Stream, window: Window, fields: tuple[str, ...]) -> Iterator[Page]:
         """Read some columns only; see :class:`platform_pipelines.connectors.base.KeyReader`."""
         return self.read(narrowed(stream, fields), window, None)
 
@@ -102,6 +104,22 @@ class SqlConnector(Connector):
         with duck.connect() as connection:
             connection.register("stored", table)
             return partition_cursors(connection, "stored", families(table.schema), window, slices)
+
+    def totals(self, stream: Stream, window: Window, sums: Sequence[str]) -> Totals:
+        """Rows within a window, and sums over them; asked of the database where it can compare the window's bounds."""
+        from sqlalchemy import func
+
+        with self._engine() as engine:
+            reading = prepare(engine, stream, window, _concerned(window, sums) or None)
+            known = families(reading.schema)
+            if not reading.bounded:
+                return _count_here(engine, reading, window, sums)
+            for name in sums:
+                check_number(name, known, f"table {stream.name}")
+            columns = [func.sum(reading.statement.selected_columns[name]) for name in sums]
+            statement = reading.statement.with_only_columns(func.count(), *columns)
+            with engine.connect() as connection:
+                return Totals.of(sums, tuple(connection.execute(statement).one()))
 
     @contextmanager
     def _engine(self) -> Iterator[Engine]:
@@ -144,6 +162,23 @@ def _pages(engine: Engine, reading: Reading, window: Window) -> Iterator[Page]:
     if empty:
         schema = values.schema
         yield Page((pa.RecordBatch.from_arrays([pa.array([], f.type) for f in schema], schema=schema),))
+
+
+def _concerned(window: Window, columns: Sequence[str]) -> frozenset[str]:
+    """The columns that a question about ``columns`` within a window has to do with."""
+    part = window.partition.field if window.partition else None
+    return frozenset(name for name in (window.field, part, *columns) if name is not None)
+
+
+def _count_here(engine: Engine, reading: Reading, window: Window, sums: Sequence[str]) -> Totals:
+    """Totals of rows that the database cannot be asked to choose: they are read and chosen here."""
+    import pyarrow as pa
+
+    batches = [batch for page in _pages(engine, reading, window) for batch in page.batches]
+    table = pa.Table.from_batches(batches)
+    with duck.connect() as connection:
+        connection.register("stored", table)
+        return totals(connection, "stored", families(table.schema), window, sums, place=f"table {reading.stream}")
 
 
 def _within(batch: pa.RecordBatch, window: Window) -> pa.RecordBatch:

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from platform_pipelines.engine.approval import approve, decided, waiting
     from platform_pipelines.engine.batchhistory import HistoryEntry, watermark_history
     from platform_pipelines.engine.changes import changed_partitions
     from platform_pipelines.engine.context import Context, Progress
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from platform_pipelines.engine.feedstate import StateReport, state
     from platform_pipelines.engine.landing import land
     from platform_pipelines.engine.loading import load
+    from platform_pipelines.engine.observations import recent_dead_letters
     from platform_pipelines.engine.planning import PlanReport, plan
     from platform_pipelines.engine.previewing import PreviewReport, preview
     from platform_pipelines.engine.project import Project, open_project
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from platform_pipelines.store.runs import new_token
 
 _MODULES = {
+    "approve": "engine.approval",
+    "decided": "engine.approval",
+    "waiting": "engine.approval",
+    "recent_dead_letters": "engine.observations",
     "HistoryEntry": "engine.batchhistory",
     "watermark_history": "engine.batchhistory",
     "changed_partitions": "engine.changes",
@@ -85,9 +91,11 @@ __all__ = [
     "RunSummary",
     "StateReport",
     "Validated",
+    "approve",
     "changed_partitions",
     "count_dead_letters",
     "dead_letters",
+    "decided",
     "explain",
     "land",
     "load",
@@ -96,6 +104,7 @@ __all__ = [
     "plan",
     "plan_rewind",
     "preview",
+    "recent_dead_letters",
     "replay_dead_letters",
     "reset",
     "rewind",
@@ -103,6 +112,7 @@ __all__ = [
     "state",
     "status",
     "validate",
+    "waiting",
     "watermark_history",
 ]
 

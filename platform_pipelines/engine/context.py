@@ -101,6 +101,11 @@ class Context:
             yield
 
     @cached_property
+    def judged(self) -> list[Feed]:
+        """The feeds that this run has judged; what passed may wait to be loaded still."""
+        return []
+
+    @cached_property
     def referenced(self) -> dict[tuple[str, str, tuple[str, ...]], pa.Table]:
         """Small tables that this run has read for joins and foreign keys."""
         return {}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines.engine import window as windows
 from platform_pipelines.engine.boundary import Boundary
 from platform_pipelines.engine.context import stamp
+from platform_pipelines.engine.masking import unmasked
 from platform_pipelines.engine.offsets import highest_epoch
 from platform_pipelines.errors import UsageError
 from platform_pipelines.model import Stream, Window
@@ -175,6 +176,6 @@ def expected_stream(context: Context, previous: Manifest | None) -> Stream:
     return Stream(
         name=spec.source.stream,
         options=spec.source.options,
-        expected=expected,
+        expected=unmasked(expected),
         type_changes=spec.quality.schema_contract.type_changes,
     )

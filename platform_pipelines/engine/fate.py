@@ -96,6 +96,7 @@ def _merged(context: Context, spec: DestinationSpec, loaded: list[Version], offs
     """Versions of one key: the newest one decided, behind the last time that it was found gone."""
     gone = max((v for v in loaded if v.kind == "deletes"), key=lambda v: (v.at, v.batch), default=None)
     left = [v for v in loaded if gone is None or (v.at, v.batch) > (gone.at, gone.batch)]
+    left = [v for v in left if not any(_outdates(other, v) for other in left)] if _ordered(context) else left
     newest = max(left, key=lambda v: v.age) if left or gone is None else gone
     others = tuple((v, _lost(v, newest)) for v in sorted(loaded, key=lambda v: v.age) if v is not newest)
     offset = offsets[newest.feed]
@@ -112,6 +113,15 @@ def _merged(context: Context, spec: DestinationSpec, loaded: list[Version], offs
         return Fate("loaded", f"Updated {what}, if the table had a row of this key.", newest, offset, others)
     marked = f" It is marked as deleted by `{deletes.field}`." if newest.seen.deleted and deletes else ""
     return Fate("loaded", f"Loaded {what}.{marked}", newest, offset, others)
+
+
+def _ordered(context: Context) -> bool:
+    return context.pipeline.source.cursor is not None
+
+
+def _outdates(other: Version, version: Version) -> bool:
+    """Whether ``other`` has no cursor and was read later by the same feed: then it overwrites whatever was there."""
+    return other.seen.cursor is None and other.feed == version.feed and other.batch > version.batch
 
 
 def _side_by_side(loaded: list[Version], offsets: dict[Feed, Offset | None]) -> Fate:

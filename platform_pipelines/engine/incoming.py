@@ -93,9 +93,9 @@ def incoming(
     try:
         query, rows = "", total
         if paths:
-            _create_view(connection, paths, landed, schema)
+            _create_view(connection, paths, landed, schema, _batch_numbers(batches))
             duplicated = keyed and _inspect_key(connection, spec, context.pipeline.name) < total
-            query = _newest(spec.key, cursor, schema) if duplicated else "select * exclude (_file, _row) from incoming"
+            query = _newest(spec.key, cursor, schema) if duplicated else "select * exclude (_file, _row, _batch) from incoming"
             if duplicated:
                 rows = connection.execute(f"select count(*) from ({query})").fetchall()[0][0]
         same = all(verdict.schema == schema for _, verdict in batches if verdict.files)
@@ -137,15 +137,25 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
+def _batch_numbers(batches: Sequence[tuple[Manifest, Verdict]]) -> list[int]:
+    """For each file, which of the batches it belongs to."""
+    return [number for number, (_, verdict) in enumerate(batches) for _ in verdict.files]
+
+
 def _create_view(
-    connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], landed: pa.Schema, schema: pa.Schema
+    connection: duckdb.DuckDBPyConnection,
+    paths: Sequence[Path],
+    landed: pa.Schema,
+    schema: pa.Schema,
+    numbers: list[int],
 ) -> None:
     names = ", ".join(duck.quote(name) for name in landed.names)
     if schema != landed:
         names += f", cast(null as timestamptz) as {duck.quote(DELETED_AT)}"
     listed = ", ".join(duck.literal(str(path)) for path in paths)
     connection.execute(
-        f"create temp view incoming as select {names}, file_index as _file, file_row_number as _row "
+        f"create temp view incoming as select {names}, file_index as _file, file_row_number as _row, "
+        f"list_extract({numbers}, cast(file_index + 1 as bigint)) as _batch "
         f"from read_parquet([{listed}], union_by_name=true, file_row_number=true)"
     )
 
@@ -182,10 +192,20 @@ def _inspect_key(connection: duckdb.DuckDBPyConnection, spec: DestinationSpec, p
 
 
 def _newest(key: Sequence[str], cursor: str | None, schema: pa.Schema) -> str:
+    """The version of each key that would stay if the batches were loaded one after the other.
+
+    A row without a cursor stands for what the source held when its batch was read, so versions of
+    earlier batches are none any more; within one batch, a version with a cursor is the newer one.
+    """
     columns = ", ".join(duck.quote(name) for name in schema.names)
     keys = ", ".join(duck.quote(name) for name in key)
-    newest = f"{duck.quote(cursor)} desc nulls last, " if cursor else ""
+    newest, versions = "", "incoming"
+    if cursor:
+        column = duck.quote(cursor)
+        newest = f"_counts desc, {column} desc nulls last, "
+        missing = f"max(_batch) filter (where {column} is null) over (partition by {keys})"
+        versions = f"(select *, _batch >= coalesce({missing}, 0) as _counts from incoming)"
     return (
         f"select {columns} from (select *, row_number() over (partition by {keys} "
-        f"order by {newest}_file desc, _row desc) as _version from incoming) where _version = 1"
+        f"order by {newest}_file desc, _row desc) as _version from {versions}) where _version = 1"
     )

@@ -6,34 +6,37 @@ their order, and where their rows go.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
+from platform_pipelines.engine.approval import too_low
 from platform_pipelines.engine.context import stamp, utc_now
+from platform_pipelines.engine.holdings import holdings
+from platform_pipelines.engine.observations import history
 from platform_pipelines.engine.outlet import Outlet
 from platform_pipelines.engine.reference import references
 from platform_pipelines.engine.relation import prepare
 from platform_pipelines.quality import gate
 from platform_pipelines.quality.judge import judge
-from platform_pipelines.relations import columns
+from platform_pipelines.spec.rules import WHOLE_BATCH
 from platform_pipelines.store import Verdict
 from platform_pipelines.transforms.metadata import carry_metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
     import pyarrow as pa
 
+    from platform_pipelines.engine.approval import Ruling
     from platform_pipelines.engine.context import Context
     from platform_pipelines.engine.relation import Prepared
-    from platform_pipelines.model import Decision
     from platform_pipelines.quality.judgement import Judgement
     from platform_pipelines.spec import QualitySpec
     from platform_pipelines.store import FeedLog, Manifest
 
 _CHUNK = 65_536
-_ROUNDED = re.compile(r"DECIMAL|U?HUGEINT|UBIGINT")
 
 _DISCARDED = (
     "'discarded' as _pipelines_rule, ['discarded'] as _pipelines_rules, "
@@ -43,11 +46,21 @@ _DISCARDED = (
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict not yet sealed, a sample of its rows, and the schema it was judged under."""
+    """A verdict not yet sealed.
+
+    Attributes:
+        verdict: what it says.
+        sample: of its rows.
+        agreed: the schema it was judged under; None where none is to be agreed on.
+        figures: what ``anomaly`` rules measured.
+        asks: whether it is held for its score, so that a person is to be asked.
+    """
 
     verdict: Verdict
     sample: tuple[dict[str, Any], ...] = ()
     agreed: pa.Schema | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+    asks: bool = False
 
     def agree(self, context: Context) -> None:
         """Record the schema as agreed upon, once the verdict is sealed."""
@@ -56,7 +69,7 @@ class Judged:
             schemas.record(self.agreed, context.token, stamp())
 
 
-def judge_batch(context: Context, log: FeedLog, manifest: Manifest, decision: Decision | None) -> Judged:
+def judge_batch(context: Context, log: FeedLog, manifest: Manifest, ruling: Ruling | None = None) -> Judged:
     """Judge a landed batch; the files it writes belong to nothing until the verdict is sealed.
 
     Raises:
@@ -73,10 +86,9 @@ def judge_batch(context: Context, log: FeedLog, manifest: Manifest, decision: De
         bench = _Bench(context, connection, manifest, prepared, outlet)
         try:
             bench.take_unread(log)
-            if decision == "discard":
-                return bench.discard()
-            released = decision == "release"
-            return bench.judge(lenient=released or manifest.kind == "replay", released=released)
+            if ruling is not None and ruling.decision == "discard":
+                return bench.discard(ruling.reason)
+            return bench.judge(ruling)
         except BaseException:
             outlet.abort()
             raise
@@ -131,13 +143,12 @@ class _Bench:
             (path,) = log.paths(self.manifest.epoch, [self.manifest.rejects])
             self._unread(f"select record, rule, reason from read_parquet({duck.literal(str(path))})")
         for rejects in self.prepared.rejects if self.prepared else ():
-            self._unread(
-                f"select {self._as_json(rejects)} as record, _pipelines_rule as rule, _pipelines_reason as reason "
-                f"from {duck.quote(rejects)}"
-            )
+            assert self.manifest.schema is not None  # noqa: S101 - there were rows
+            reader = self.connection.execute(f"from {duck.quote(rejects.relation)}").to_arrow_reader(_CHUNK)
+            self.unread += self.outlet.stopped(reader, self.manifest.schema, rejects)
 
-    def judge(self, *, lenient: bool, released: bool) -> Judged:
-        """Let the rules speak; ``lenient`` lets a closed gate through."""
+    def judge(self, ruling: Ruling | None) -> Judged:
+        """Let the rules speak; a ruling lets a closed gate, or a low score alone, through."""
         quality = self.context.pipeline.quality
         if self.prepared is None or self._passes_untouched(quality):
             return self._pass_through()
@@ -145,18 +156,20 @@ class _Bench:
         everything = replace(
             judgement, rows_in=judgement.rows_in + self.unread, rejected=judgement.rejected + self.unread
         )
-        reason = gate.closes(quality.gate, everything)
+        closed, low = gate.closes(quality.gate, everything), too_low(quality, judgement.score)
+        lenient = self.manifest.kind == "replay" or (ruling is not None and ruling.decision == "release")
+        stopped = None if lenient else closed or (low if ruling is None else None)
         verdict = self._verdict(judgement)
-        if reason and not lenient:
+        if stopped:
             self.outlet.abort()
-            return Judged(replace(verdict, status="held", reason=reason), self.outlet.sample)
+            held = replace(verdict, status="held", reason=stopped)
+            return Judged(held, self.outlet.sample, asks=closed is None)
         files, dead = self.outlet.close()
-        sealed = replace(
-            verdict, status="released" if released else "passed", reason=reason or "", files=files, dead=dead
-        )
-        return Judged(sealed, self.outlet.sample, self.prepared.agreed)
+        reason = "; ".join(each for each in (closed or low, ruling.reason if ruling else None) if each)
+        sealed = replace(verdict, status="released" if ruling else "passed", reason=reason, files=files, dead=dead)
+        return Judged(sealed, self.outlet.sample, self.prepared.agreed, judgement.figures)
 
-    def discard(self) -> Judged:
+    def discard(self, reason: str) -> Judged:
         """Drop the whole batch to the dead letters."""
         rows, schema = 0, None
         if self.prepared is not None:
@@ -168,13 +181,15 @@ class _Bench:
             for batch in self.connection.execute(f"select *, {_DISCARDED} from {relation}").to_arrow_reader(_CHUNK):
                 self.outlet.dead(batch)
         _, dead = self.outlet.close()
-        verdict = replace(self._verdict(None), status="discarded", reason="discarded", dead=dead, schema=schema)
+        verdict = replace(
+            self._verdict(None), status="discarded", reason=reason or "discarded", dead=dead, schema=schema
+        )
         return Judged(replace(verdict, rejected=rows + self.unread))
 
     def _passes_untouched(self, quality: QualitySpec) -> bool:
         if self.prepared is None or not self.prepared.unchanged:
             return False
-        return not quality.rules and quality.schema_path is None and not self.unread
+        return not quality.before_load and quality.schema_path is None and not self.unread
 
     def _pass_through(self) -> Judged:
         """Without rules and transforms, the rows to load are the landed files themselves."""
@@ -204,6 +219,8 @@ class _Bench:
             now=utc_now(),
             sink_good=self.outlet.good,
             sink_bad=self.outlet.dead,
+            holdings=holdings(self.context, self.manifest.feed, self.manifest.epoch),
+            history=history(self.context, self.manifest.feed),
         )
 
     def _verdict(self, judgement: Judgement | None) -> Verdict:
@@ -230,16 +247,6 @@ class _Bench:
             schema=schema,
         )
 
-    def _as_json(self, relation: str) -> str:
-        """A row as JSON text; numbers that JSON readers would round are written as texts."""
-        types = columns(self.connection, relation)
-        parts = [
-            f"{duck.literal(name)}, {duck.quote(name)}" + ("::varchar" if _ROUNDED.match(kind) else "")
-            for name, kind in types.items()
-            if not name.startswith("_pipelines_")
-        ]
-        return f"json_object({', '.join(parts)})::varchar"
-
     def _unread(self, sql: str) -> None:
         for batch in self.connection.execute(sql).to_arrow_reader(_CHUNK):
             self.unread += batch.num_rows
@@ -248,5 +255,5 @@ class _Bench:
 
 def row_rules_only(quality: QualitySpec) -> QualitySpec:
     """The quality section without rules about a whole batch, which a replay or a preview is not."""
-    rules = tuple(rule for rule in quality.rules if rule.type not in {"volume", "freshness"})
+    rules = tuple(rule for rule in quality.rules if rule.type not in WHOLE_BATCH)
     return quality.model_copy(update={"rules": rules})

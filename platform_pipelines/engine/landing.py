@@ -15,7 +15,8 @@ from platform_pipelines.cursor import kind_of
 from platform_pipelines.engine import window as windows
 from platform_pipelines.engine.context import Progress, stamp
 from platform_pipelines.engine.extract import boundary_of, decide
-from platform_pipelines.engine.report import Landed, plain
+from platform_pipelines.engine.masking import LandingMask
+from platform_pipelines.engine.report import Landed, figures, plain
 from platform_pipelines.engine.tally import Tally
 from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.engine.vanished import land_deletes, with_deletes
@@ -60,16 +61,16 @@ def _land_feed(context: Context, feed: Feed) -> Landed:
         log.sweep()
         extract = decide(context, log)
         landing = _Landing(context, log, extract)
-        source = readable(context)
+        source, mask = readable(context), LandingMask(context.pipeline)
         try:
-            for page in source.read(extract.stream, extract.window, extract.resume):
+            for page in mask.pages(source.read(extract.stream, extract.window, extract.resume)):
                 landing.take(page)
             landed = landing.finish()
         except BaseException:
             landing.abort()
             raise
         landed = with_deletes(landed, land_deletes(context, log, extract, source))
-    result = dataclasses.replace(landed, seconds=time.monotonic() - started)
+    result = dataclasses.replace(landed, seconds=time.monotonic() - started, transforms=mask.outcomes)
     context.record("landing", _entry(result))
     return result
 
@@ -100,6 +101,7 @@ def _entry(landed: Landed) -> dict[str, object]:
         "bytes": landed.bytes,
         "seconds": round(landed.seconds, 3),
         "watermark": plain(landed.watermark_to),
+        "transforms": figures(landed.transforms),
     }
 
 

@@ -15,6 +15,7 @@ from platform_pipelines.engine.context import Progress
 from platform_pipelines.engine.extract import rereads
 from platform_pipelines.engine.incoming import incoming, order_column
 from platform_pipelines.engine.offsets import current_offset
+from platform_pipelines.engine.reconciling import reconcile
 from platform_pipelines.engine.report import Loaded
 from platform_pipelines.engine.retention import prune
 from platform_pipelines.engine.schemas import joined
@@ -98,6 +99,7 @@ def load(context: Context, feed: Feed, destination: str) -> Loaded:
             offset = target.offset()
     if total.batches:
         prune(context, feed)
+    total = replace(total, reconciled=reconcile(context, feed, target.spec, offset))
     total = replace(total, seconds=time.monotonic() - started)
     context.record("load", _entry(total))
     return total
@@ -266,4 +268,5 @@ def _entry(loaded: Loaded) -> dict[str, object]:
         "deduplicated": loaded.deduplicated,
         "bytes": loaded.bytes,
         "seconds": round(loaded.seconds, 3),
+        **({"rules": {rule.id: rule.failed for rule in loaded.reconciled}} if loaded.reconciled else {}),
     }

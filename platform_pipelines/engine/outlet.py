@@ -1,7 +1,9 @@
 """Where judged rows go: rows to load into one set of files, dead letters into two.
 
-Dead letters that were rows keep their columns and types (``dead-*``); records
-that never became rows of the final schema are kept as JSON (``unread-*``).
+Dead letters keep their columns and types: those that the rules rejected
+(``dead-*``), and those that a transform stopped, as they came into it and with
+marks of what they had passed (``dead-stopped-*``). Records that never became rows
+are kept as JSON (``unread-*``).
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from platform_pipelines.engine.incoming import conform
 from platform_pipelines.engine.landing import UNREAD_PREFIX
 from platform_pipelines.engine.sample import sample_rows
 from platform_pipelines.store.writer import PartWriter
+from platform_pipelines.transforms.metadata import carry_metadata
+from platform_pipelines.transforms.passed import marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +25,10 @@ if TYPE_CHECKING:
 
     from platform_pipelines.engine.context import Context
     from platform_pipelines.store import DataFile, FeedLog, Manifest
+    from platform_pipelines.transforms.chain import Rejects
+
+#: file name prefix of dead letters that a transform stopped
+STOPPED_PREFIX = "dead-stopped"
 
 
 class Outlet:
@@ -43,6 +51,7 @@ class Outlet:
         self._good: PartWriter | None = None
         self._dead: PartWriter | None = None
         self._unread: PartWriter | None = None
+        self._stopped: list[PartWriter] = []
         self.sample: tuple[dict[str, Any], ...] = ()
         self.schema: pa.Schema | None = None
 
@@ -63,6 +72,15 @@ class Outlet:
             self._dead = PartWriter(self._folder, self._restore(batch.schema), prefix="dead")
         self._dead.write(batch)
 
+    def stopped(self, rows: pa.RecordBatchReader, before: pa.Schema, rejects: Rejects) -> int:
+        """Take rows that a transform could not convert, and say how many; ``before`` is the landed schema."""
+        schema = marked(carry_metadata(before, rows.schema, rejects.origins), rejects.passed)
+        writer = PartWriter(self._folder, schema, prefix=f"{STOPPED_PREFIX}-{len(self._stopped)}")
+        self._stopped.append(writer)
+        for batch in rows:
+            writer.write(conform(batch, schema))
+        return writer.rows
+
     def unread(self, batch: pa.RecordBatch) -> None:
         """Take records as JSON, with columns record, rule, reason."""
         if self._unread is None:
@@ -72,11 +90,12 @@ class Outlet:
     def close(self) -> tuple[tuple[DataFile, ...], tuple[DataFile, ...]]:
         """Make all durable: the files of rows to load, and of dead letters."""
         good = self._good.close() if self._good else ()
-        dead = tuple(file for writer in (self._dead, self._unread) if writer for file in writer.close())
+        writers = (self._dead, *self._stopped, self._unread)
+        dead = tuple(file for writer in writers if writer for file in writer.close())
         return good, dead
 
     def abort(self) -> None:
         """Leave nothing behind."""
-        for writer in (self._good, self._dead, self._unread):
+        for writer in (self._good, self._dead, *self._stopped, self._unread):
             if writer is not None:
                 writer.abort()

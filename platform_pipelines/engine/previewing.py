@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
 from platform_pipelines.engine.context import Context, utc_now
-from platform_pipelines.engine.extract import expected_stream, preview_window
+from platform_pipelines.engine.extract import expected_stream, preview_window, rereads
+from platform_pipelines.engine.holdings import holdings
 from platform_pipelines.engine.judging import row_rules_only
 from platform_pipelines.engine.landing import readable
+from platform_pipelines.engine.masking import LandingMask, behind_landing
 from platform_pipelines.engine.reference import references
 from platform_pipelines.engine.sample import sample_rows
 from platform_pipelines.errors import UsageError
@@ -101,11 +103,14 @@ def preview_rows(context: Context, feed: Feed, limit: int) -> PreviewReport:
         transformed = chain.apply(
             connection,
             "landed",
-            context.pipeline.transforms,
+            behind_landing(context.pipeline.transforms),
             cursor=cursor.field if cursor else None,
             lookup=lookup,
             file=context.pipeline.file,
         )
+        for rejects in transformed.rejects:
+            for batch in connection.execute(f"from {duck.quote(rejects.relation)}").to_arrow_reader(limit):
+                kept.bad(batch)
         judgement = judge(
             connection,
             transformed.relation,
@@ -115,6 +120,7 @@ def preview_rows(context: Context, feed: Feed, limit: int) -> PreviewReport:
             now=utc_now(),
             sink_good=kept.good,
             sink_bad=kept.bad,
+            holdings=holdings(context, feed, _epoch(context, feed)),
         )
     return PreviewReport(
         pipeline=context.pipeline.name,
@@ -124,6 +130,12 @@ def preview_rows(context: Context, feed: Feed, limit: int) -> PreviewReport:
         rules=judgement.rules,
         schema=carry_metadata(table.schema, judgement.schema, transformed.origins),
     )
+
+
+def _epoch(context: Context, feed: Feed) -> int:
+    """The epoch that a run would read into."""
+    last = max(context.log(feed).epochs(), default=0)
+    return last + 1 if not last or context.full_refresh or rereads(context.pipeline) else last
 
 
 @dataclass
@@ -154,8 +166,9 @@ def _first_rows(context: Context, feed: Feed, limit: int) -> tuple[pa.Table | No
     batches: list[pa.RecordBatch] = []
     rejected: list[dict[str, Any]] = []
     rows = 0
+    mask = LandingMask(context.pipeline)
     stream = replace(expected_stream(context, previous), limit=limit)
-    for page in source.read(stream, window, None):
+    for page in mask.pages(source.read(stream, window, None)):
         rejected.extend({"record": r.record, "rule": "type", "reason": r.reason} for r in page.rejected)
         for batch in page.batches:
             batches.append(batch.slice(0, max(limit - rows, 0)))

@@ -6,7 +6,8 @@ Within one run a small table is read once, whatever the number of partitions.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.connectors.base import Source
 from platform_pipelines.errors import InvalidData, SpecError
@@ -16,28 +17,32 @@ from platform_pipelines.model import Stream, Window
 REMEMBERED_BYTES = 16_000_000
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
     from platform_pipelines.engine.context import Context
+    from platform_pipelines.model import Page
     from platform_pipelines.relations import Lookup
 
 
 def references(context: Context) -> Lookup:
     """A lookup that reads a table's columns as a stream."""
 
-    def lookup(connector: str, table: str, columns: tuple[str, ...]) -> pa.RecordBatchReader:
+    def lookup(
+        connector: str, table: str, columns: tuple[str, ...], options: Mapping[str, Any] | None = None
+    ) -> pa.RecordBatchReader:
         source = context.connector(connector)
         if not isinstance(source, Source):
             msg = f"Connector `{connector}` cannot be read: it is a destination only. Refer to another connector."
             raise SpecError(msg, file=context.pipeline.file, line=context.pipeline.line)
-        known = context.referenced.get((connector, table, columns))
+        key = (connector, json.dumps([table, options or {}], sort_keys=True, default=str), columns)
+        known = context.referenced.get(key)
         if known is not None:
             return known.to_reader()
-        options = {"columns": list(columns)} if columns and "columns" in source.source_options else {}
-        reader = _reader(source, Stream(table, options), connector, columns)
-        return _remember(context, (connector, table, columns), reader)
+        picked = {"columns": list(columns)} if columns and "columns" in source.source_options else {}
+        reader = _reader(source, Stream(table, {**picked, **(options or {})}), connector, columns)
+        return _remember(context, key, reader)
 
     return lookup
 
@@ -60,11 +65,22 @@ def _remember(
     return table.to_reader()
 
 
+def _readable(page: Page, stream: Stream, connector: str) -> Sequence[pa.RecordBatch]:
+    """The rows of a page; a record that cannot be read is no row, and rows would miss it without a word."""
+    if page.rejected:
+        msg = (
+            f"Table `{stream.name}` of connector `{connector}` has records that cannot be read, such as: "
+            f"{page.rejected[0].reason} Mend them there, or declare the types in the connector's `options`."
+        )
+        raise InvalidData(msg)
+    return page.batches
+
+
 def _reader(source: Source, stream: Stream, connector: str, columns: tuple[str, ...]) -> pa.RecordBatchReader:
     import pyarrow as pa
 
     pages = iter(source.read(stream, Window(), None))
-    batches = (batch for page in pages for batch in page.batches)
+    batches = (batch for page in pages for batch in _readable(page, stream, connector))
     first = next(batches, None)
     if first is None:
         msg = f"Table `{stream.name}` of connector `{connector}` has no columns: it cannot be referred to."

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
+from platform_pipelines.engine.expected import expected_schema
+from platform_pipelines.engine.masking import behind_landing
 from platform_pipelines.engine.reference import references
+from platform_pipelines.errors import DataError, SpecError
 from platform_pipelines.quality import contract
 from platform_pipelines.quality.contract import Change, Drift, Fitted
+from platform_pipelines.relations import columns, count, unused_name
 from platform_pipelines.transforms import chain
+from platform_pipelines.transforms.chain import Rejects, Transformed
+from platform_pipelines.transforms.passed import marks, remaining
 from platform_pipelines.transforms.step import CURSOR_COLUMN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
     import pyarrow as pa
 
     from platform_pipelines.engine.context import Context
+    from platform_pipelines.spec.transform import TransformSpec
     from platform_pipelines.store import FeedLog, Manifest
-    from platform_pipelines.transforms.chain import Transformed
+    from platform_pipelines.transforms.passed import Passed
 
 #: reasons of epochs whose first extract agrees on a schema anew
 FRESH_SCHEMA = frozenset({"full refresh asked for", "reset"})
 _LANDED = "landed"
+#: the rule by which rows stay dead letters that nobody can send through today's transforms
+_RULE = "replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +43,13 @@ class Prepared:
     Attributes:
         transformed: its rows after the transforms.
         agreed: the landed schema under the contract, to be recorded; None for a replay.
-        rejects: relations of rows that did not get this far, with the
-            ``_pipelines_`` columns that say why.
+        rejects: rows that did not get this far, with the ``_pipelines_`` columns that say why.
         unchanged: whether the rows are those of the landed files, value for value.
     """
 
     transformed: Transformed
     agreed: pa.Schema | None
-    rejects: tuple[str, ...]
+    rejects: tuple[Rejects, ...]
     unchanged: bool
 
 
@@ -55,10 +65,40 @@ def prepare(
     """
     if manifest.schema is None or not manifest.schema.names:
         return None
-    replayed = manifest.kind == "replay"
-    agreed = None if replayed else _agreed(context, log, manifest).schema
+    if manifest.kind == "replay":
+        return _replayed(context, log, manifest, connection)
+    agreed = _agreed(context, log, manifest).schema
     fitted = _fitted(connection, log, manifest, agreed)
-    specs = () if replayed else context.pipeline.transforms
+    specs = behind_landing(context.pipeline.transforms)
+    prepared = _prepared(context, connection, manifest, fitted, specs)
+    return replace(prepared, agreed=agreed)
+
+
+def _replayed(context: Context, log: FeedLog, manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> Prepared:
+    """Dead letters on their way back: those that a transform had stopped go on there, all others to the rules."""
+    assert manifest.schema is not None  # noqa: S101 - the caller has looked
+    passed = marks(manifest.schema)
+    if passed is None:
+        return _prepared(context, connection, manifest, _fitted(connection, log, manifest, None), ())
+    landed = _fitted(connection, log, manifest, None)
+    try:
+        specs = remaining(behind_landing(context.pipeline.transforms), passed)
+        fitted = landed if passed else _refitted(context, manifest, connection)
+        return _prepared(context, connection, manifest, fitted, specs, passed)
+    except (DataError, SpecError) as error:
+        # a row of long ago may not fit today's transforms: it stays a dead letter, and holds up nobody
+        return _stopped(connection, landed.relation, passed, str(error))
+
+
+def _prepared(  # noqa: PLR0913, PLR0917 - each is one part of a batch
+    context: Context,
+    connection: duckdb.DuckDBPyConnection,
+    manifest: Manifest,
+    fitted: Fitted,
+    specs: Sequence[TransformSpec],
+    passed: tuple[Passed, ...] = (),
+) -> Prepared:
+    assert manifest.schema is not None  # noqa: S101 - the caller has looked
     result = chain.apply(
         connection,
         fitted.relation,
@@ -66,9 +106,39 @@ def prepare(
         cursor=_cursor_name(context, manifest.schema),
         lookup=references(context),
         file=context.pipeline.file,
+        expected=expected_schema(context, manifest),
+        passed=passed,
     )
-    rejects = ((fitted.rejects,) if fitted.rejects else ()) + tuple(item.relation for item in result.rejects)
-    return Prepared(result, agreed, rejects, unchanged=not specs and fitted.relation == _LANDED)
+    misfits = (_all_of(connection, fitted.rejects, ()),) if fitted.rejects else ()
+    return Prepared(result, None, misfits + result.rejects, unchanged=not specs and fitted.relation == _LANDED)
+
+
+def _stopped(connection: duckdb.DuckDBPyConnection, relation: str, passed: tuple[Passed, ...], reason: str) -> Prepared:
+    """All rows of a relation as rejects."""
+    rejects, nothing = unused_name("stopped"), unused_name("nothing")
+    said = f"{duck.literal(_RULE)} as _pipelines_rule, [{duck.literal(_RULE)}] as _pipelines_rules"
+    connection.execute(
+        f"create temp view {rejects} as select *, {said}, {duck.literal(reason)} as _pipelines_reason from {relation}"
+    )
+    connection.execute(f"create temp view {nothing} as select * from {relation} limit 0")
+    known = {name: name for name in columns(connection, relation)}
+    empty = Transformed(nothing, 0, (), (), None, known)
+    return Prepared(empty, None, (_all_of(connection, rejects, passed),), unchanged=False)
+
+
+def _all_of(connection: duckdb.DuckDBPyConnection, relation: str, passed: tuple[Passed, ...]) -> Rejects:
+    known = {name: name for name in columns(connection, relation) if not name.startswith("_pipelines_r")}
+    return Rejects(relation, count(connection, relation), passed, known)
+
+
+def _refitted(context: Context, manifest: Manifest, connection: duckdb.DuckDBPyConnection) -> Fitted:
+    """Landed rows of long ago under the schema agreed upon since: what they lack is NULL."""
+    assert manifest.schema is not None  # noqa: S101 - the caller has looked
+    established = context.project.store.schemas(context.pipeline.name).latest()
+    lenient = {"new_columns": "add", "missing_columns": "null"}
+    agreement = context.pipeline.quality.schema_contract.model_copy(update=lenient)
+    agreed = contract.compare(established, manifest.schema, agreement).schema
+    return _under(connection, manifest, agreed)
 
 
 def _cursor_name(context: Context, schema: pa.Schema) -> str | None:
@@ -97,6 +167,11 @@ def _fitted(
         connection.execute(f"create temp view {_LANDED} as from read_parquet([{listed}])")
     else:
         connection.register(_LANDED, manifest.schema.empty_table())
+    return _under(connection, manifest, agreed)
+
+
+def _under(connection: duckdb.DuckDBPyConnection, manifest: Manifest, agreed: pa.Schema | None) -> Fitted:
+    assert manifest.schema is not None  # noqa: S101 - the caller has looked
     if agreed is None or {f.name: f.type for f in agreed} == {f.name: f.type for f in manifest.schema}:
         return Fitted(_LANDED)
     return contract.fit(connection, _LANDED, Drift(agreed, changed=_changed(manifest.schema, agreed)))

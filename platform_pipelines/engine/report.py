@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pyarrow as pa
 
     from platform_pipelines.cursor import Cursor
     from platform_pipelines.model import Feed, RuleOutcome, TransformOutcome
+    from platform_pipelines.quality.profile import ColumnProfile
 
 RunStatus = Literal["success", "partial", "failed", "gate_closed", "nothing_new"]
 
@@ -36,6 +39,7 @@ class Landed:
         watermark_from: the watermark before.
         watermark_to: the watermark after.
         schema: Arrow schema of the rows, if any were read.
+        transforms: outcomes of the masks ``at: landing``.
     """
 
     feed: Feed
@@ -51,6 +55,7 @@ class Landed:
     watermark_from: Cursor | None = None
     watermark_to: Cursor | None = None
     schema: pa.Schema | None = None
+    transforms: tuple[TransformOutcome, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class Validated:
         seconds: wall-clock seconds.
         schema: Arrow schema of the rows to load.
         sample: up to 10 rows to load, JSON-ready.
+        profile: what each column of the rows to load is like, if ``quality.profile`` asks for it.
     """
 
     feed: Feed
@@ -90,6 +96,7 @@ class Validated:
     seconds: float = 0.0
     schema: pa.Schema | None = None
     sample: tuple[dict[str, Any], ...] = ()
+    profile: tuple[ColumnProfile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,7 @@ class Loaded:
         bytes: bytes written, where known.
         seconds: wall-clock seconds.
         ddl: schema changes made.
+        reconciled: outcomes of the rules that compare the destination with the source.
     """
 
     feed: Feed
@@ -123,6 +131,7 @@ class Loaded:
     bytes: int = 0
     seconds: float = 0.0
     ddl: tuple[str, ...] = ()
+    reconciled: tuple[RuleOutcome, ...] = ()
 
     @property
     def accounted(self) -> bool:
@@ -205,6 +214,26 @@ class RunReport:
             },
             "error": self.error,
         }
+
+
+def figures(outcomes: Iterable[TransformOutcome]) -> list[dict[str, Any]]:
+    """What each transform did, as records of a run and metadata show it."""
+    return [
+        {
+            "transform": item.label,
+            "kind": item.kind,
+            "rows_in": item.rows_in,
+            "rows_out": item.rows_out,
+            "dropped": item.dropped,
+            "added": item.added,
+            "rejected": item.rejected,
+            "skipped": item.skipped,
+            "seconds": round(item.seconds, 3),
+            "note": item.note,
+            "error": item.error or "",
+        }
+        for item in outcomes
+    ]
 
 
 def plain(cursor: Cursor | None) -> int | str | None:

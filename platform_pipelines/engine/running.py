@@ -17,6 +17,7 @@ from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.holding import Holding
 from platform_pipelines.engine.landing import land
 from platform_pipelines.engine.loading import load
+from platform_pipelines.engine.reconciling import unreconciled
 from platform_pipelines.engine.report import Validated
 from platform_pipelines.engine.scope import feeds_to_run, resolve_window
 from platform_pipelines.engine.summary import Outcome, summarize
@@ -83,6 +84,8 @@ def load_all(context: Context, outcome: Outcome, targets: list[str]) -> None:
                 outcome.failed[name] = result
             else:
                 outcome.loaded[name] = result
+                if (error := unreconciled(result)) is not None:
+                    outcome.failed[name] = error
 
 
 def _run_feeds(context: Context, feeds: list[Feed], request: RunRequest, targets: list[str]) -> list[Outcome]:

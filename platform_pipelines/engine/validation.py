@@ -10,12 +10,16 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
+from platform_pipelines.engine import approval
 from platform_pipelines.engine.judging import judge_batch
-from platform_pipelines.engine.report import Validated
+from platform_pipelines.engine.observations import remember
+from platform_pipelines.engine.profiling import profile_of
+from platform_pipelines.engine.report import Validated, figures
 from platform_pipelines.errors import GateClosed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from platform_pipelines.engine.context import Context
     from platform_pipelines.engine.judging import Judged
@@ -39,11 +43,16 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
     """
     started = time.monotonic()
     log = context.log(feed)
+    context.judged.append(feed)
     total = Validated(feed)
+    files: list[Path] = []
     with log.lock(context.token):
         log.sweep()
         for manifest in _unjudged(log):
-            judged = judge_batch(context, log, manifest, decision)
+            given = approval.Ruling(decision) if decision else approval.ruling(context, manifest)
+            judged = judge_batch(context, log, manifest, given)
+            if judged.asks:
+                judged = _asked(context, judged, feed)
             total = _add(total, judged, of_rows=manifest.kind != "deletes")
             if judged.verdict.status == "held":
                 log.hold(judged.verdict)
@@ -52,10 +61,20 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
                 raise GateClosed(_closed(context, manifest, judged.verdict.reason), total)
             judged.agree(context)  # before the seal: behind it, nobody would come back for it after a crash
             log.seal(judged.verdict)
+            approval.settled(context, manifest)
+            remember(context, manifest, judged.verdict, judged.figures)
+            files += log.paths(manifest.epoch, judged.verdict.files)
             decision = None
-    total = dataclasses.replace(total, seconds=time.monotonic() - started)
+    total = dataclasses.replace(total, profile=profile_of(context, files), seconds=time.monotonic() - started)
     context.record("validated", _entry(total))
     return total
+
+
+def _asked(context: Context, judged: Judged, feed: Feed) -> Judged:
+    """The batch held for its score, with what a person can do in its reason."""
+    verdict = judged.verdict
+    reason = f"{verdict.reason} {approval.ask(context, verdict, feed)}"
+    return dataclasses.replace(judged, verdict=dataclasses.replace(verdict, reason=reason))
 
 
 def _unjudged(log: FeedLog) -> Iterator[Manifest]:
@@ -130,6 +149,11 @@ def _merge_transforms(
                 rows_out=old.rows_out + item.rows_out,
                 seconds=old.seconds + item.seconds,
                 error=item.error or old.error,
+                dropped=old.dropped + item.dropped,
+                added=old.added + item.added,
+                rejected=old.rejected + item.rejected,
+                skipped=old.skipped + item.skipped,
+                note="; ".join(dict.fromkeys(note for note in (old.note, item.note) if note)),
             )
         )
     return tuple(known.values())
@@ -146,5 +170,8 @@ def _entry(total: Validated) -> dict[str, object]:
         "flagged": total.flagged,
         "held": total.held,
         "seconds": round(total.seconds, 3),
+        "score": round(total.score, 6),
         "rules": {rule.id: rule.failed for rule in total.rules},
+        "transforms": figures(total.transforms),
+        **({"profile": [column.to_json() for column in total.profile]} if total.profile else {}),
     }

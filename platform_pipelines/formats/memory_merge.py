@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from platform_pipelines.model import Load, Window
+    from platform_pipelines.model import Feed, Load, Window
 
 #: the column that says which feed wrote a row
 FEED = "_pipelines_feed"
@@ -79,18 +79,23 @@ def merge(current: pa.Table | None, stage: pa.Table, load: Load) -> tuple[pa.Tab
     return _stack(parts, schema), Receipt(staged=rows, loaded=loaded, superseded=rows - loaded)
 
 
-def _without_replaced(current: pa.Table, load: Load) -> pa.Table:
+def without(table: pa.Table, feed: Feed | None) -> pa.Table:
+    """The table without the rows that a feed brought; None takes nothing away."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if feed is None or FEED not in table.column_names:
+        return table
+    own: Any = pc.equal(table.column(FEED), pa.scalar(feed.id))
+    return table.filter(pc.invert(own.fill_null(False)))  # noqa: FBT003 - pyarrow's signature
+
+
+def _without_replaced(current: pa.Table, load: Load) -> pa.Table:
     if not load.fresh:
         return current
     if load.mode == "replace" and load.feed.partition is None:
         return current.slice(0, 0)
-    if FEED not in current.column_names:
-        return current
-    own: Any = pc.equal(current.column(FEED), pa.scalar(load.feed.id))
-    return current.filter(pc.invert(own.fill_null(False)))  # noqa: FBT003 - pyarrow's signature
+    return without(current, load.feed)
 
 
 def _match(current: pa.Table, stage: pa.Table, load: Load) -> _Matches:

@@ -48,7 +48,8 @@ def wins(load: Load, feed: str, *, comparable: bool, stage: str = "s", target: s
         return "true"
     cursor = quote(load.cursor)
     rule = f"{stage}.{cursor} >= {target}.{cursor} or {target}.{cursor} is null"
-    return f"({own} or {rule})" if load.fresh else f"({rule})"
+    # a version without a cursor overwrites what its own feed loaded before: it was read later
+    return f"({own} or {rule})" if load.fresh else f"({own} and {stage}.{cursor} is null or {rule})"
 
 
 def removes(load: Load, stage: str = "s") -> str:

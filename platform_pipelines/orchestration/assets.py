@@ -18,6 +18,7 @@ from platform_pipelines.orchestration import naming, triggers
 from platform_pipelines.orchestration.bodies import landing_body, loading_body, validation_body
 from platform_pipelines.orchestration.checks import accounting_check, rule_checks
 from platform_pipelines.orchestration.partitions import partitions_definition
+from platform_pipelines.orchestration.quality_checks import quality_checks, reconciliation_checks
 from platform_pipelines.orchestration.retries import retry_policy
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class _Assets:
             condition=triggers.following_condition(spec),
         )
         body = validation_body(self.project, spec)
-        return self._definition(asset, body, naming.feed_pool(spec.name), rule_checks(spec, asset.key))
+        checks = [*rule_checks(spec, asset.key), *quality_checks(spec, asset.key)]
+        return self._definition(asset, body, naming.feed_pool(spec.name), checks)
 
     def destination(self, target: DestinationSpec) -> dg.AssetsDefinition:
         spec = self.spec
@@ -88,7 +90,8 @@ class _Assets:
         single = connector_class(self._kind(target.connector)).single_writer
         pool = naming.load_pool(target.connector, target.table, single_writer=single)
         body = loading_body(self.project, spec, target.name)
-        return self._definition(asset, body, pool, [accounting_check(asset.key)])
+        checks = [accounting_check(asset.key), *reconciliation_checks(spec, target.name, asset.key)]
+        return self._definition(asset, body, pool, checks)
 
     def _kind(self, connector: str) -> str:
         return self.project.catalog.connector(self.spec, connector).type

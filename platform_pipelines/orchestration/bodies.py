@@ -21,7 +21,10 @@ def landing_body(project: Project, spec: PipelineSpec) -> Body:
     """Land."""
 
     def run(context: dg.AssetExecutionContext, config: LandingOptions) -> Iterator[Event]:
-        yield from Step(context, project, spec, full_refresh=config.full_refresh).run(Landing(spec.name))
+        step = Step(
+            context, project, spec, full_refresh=config.full_refresh, allow_destructive=config.allow_destructive
+        )
+        yield from step.run(Landing(spec.name))
 
     return run
 

@@ -9,13 +9,14 @@ import dagster as dg
 from platform_pipelines.orchestration.assets import asset_keys, pipeline_assets
 from platform_pipelines.orchestration.executors import executor
 from platform_pipelines.orchestration.jobs import Target, pipeline_jobs, targets
+from platform_pipelines.orchestration.quality_sensors import quality_sensors
 from platform_pipelines.orchestration.resources import connector_resources
 from platform_pipelines.orchestration.schedules import pipeline_schedule
 from platform_pipelines.orchestration.sensors import change_sensor
 from platform_pipelines.orchestration.triggers import trigger_sensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from platform_pipelines.engine import Project
     from platform_pipelines.spec import PipelineSpec
@@ -27,12 +28,12 @@ def project_definitions(project: Project) -> dg.Definitions:
     Raises:
         SpecError: an environment variable asks for something that does not exist.
     """
-    found = targets(project.catalog.pipelines)
+    found = list(targets(project.catalog.pipelines).values())
     return dg.Definitions(
         assets=[asset for spec in project.catalog.pipelines.values() for asset in pipeline_assets(project, spec)],
-        jobs=pipeline_jobs(found.values()),
-        schedules=_schedules(found.values()),
-        sensors=[*_change_sensors(project, found.values()), *_trigger_sensors(project.catalog.pipelines.values())],
+        jobs=pipeline_jobs(found),
+        schedules=_schedules(found),
+        sensors=[*_sensors(project, found), *_trigger_sensors(project.catalog.pipelines.values())],
         resources=connector_resources(project),
         executor=executor(),
     )
@@ -47,7 +48,7 @@ def pipeline_definitions(project: Project, spec: PipelineSpec) -> dg.Definitions
         jobs=pipeline_jobs([target]),
         schedules=_schedules([target]),
         sensors=[
-            *_change_sensors(project, [target]),
+            *_sensors(project, [target]),
             *([trigger_sensor(triggered, f"{spec.name}_triggers")] if spec.triggers.after else []),
         ],
     )
@@ -57,8 +58,9 @@ def _schedules(found: Iterable[Target]) -> list[dg.ScheduleDefinition]:
     return [schedule for target in found if (schedule := pipeline_schedule(target)) is not None]
 
 
-def _change_sensors(project: Project, found: Iterable[Target]) -> list[dg.SensorDefinition]:
-    return [sensor for target in found if (sensor := change_sensor(project, target)) is not None]
+def _sensors(project: Project, found: Sequence[Target]) -> list[dg.SensorDefinition]:
+    changes = [sensor for target in found if (sensor := change_sensor(project, target)) is not None]
+    return changes + [sensor for target in found for sensor in quality_sensors(project, target)]
 
 
 def _trigger_sensors(specs: Iterable[PipelineSpec]) -> list[dg.AutomationConditionSensorDefinition]:

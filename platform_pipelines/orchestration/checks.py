@@ -36,7 +36,9 @@ def rule_checks(spec: PipelineSpec, asset: dg.AssetKey) -> list[dg.AssetCheckSpe
     They are not partitioned: a run for a range of partitions records one result
     over all of them and names those that failed.
     """
-    specs = [dg.AssetCheckSpec(rule.id, asset=asset, description=_describe(rule)) for rule in spec.quality.rules]
+    specs = [
+        dg.AssetCheckSpec(rule.id, asset=asset, description=describe_rule(rule)) for rule in spec.quality.before_load
+    ]
     if spec.quality.schema_path is not None:
         text = f"pandera schema {spec.quality.schema_path}"
         specs.append(dg.AssetCheckSpec(_schema_check(spec), asset=asset, description=text))
@@ -55,10 +57,10 @@ def rule_results(spec: PipelineSpec, outcomes: Sequence[Outcome]) -> Iterator[dg
     if not judged:
         return
     found = [(partition, rule) for partition, report in judged for rule in report.rules]
-    for rule in spec.quality.rules:
-        yield _result(rule.id, rule.severity, [(p, f) for p, f in found if f.id == rule.id])
+    for rule in spec.quality.before_load:
+        yield rule_result(rule.id, rule.severity, [(p, f) for p, f in found if f.id == rule.id])
     if spec.quality.schema_path is not None:
-        yield _result(_schema_check(spec), None, [(p, f) for p, f in found if f.type in _SCHEMA_TYPES])
+        yield rule_result(_schema_check(spec), None, [(p, f) for p, f in found if f.type in _SCHEMA_TYPES])
 
 
 def accounting_result(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult | None:
@@ -78,7 +80,10 @@ def accounting_result(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult | None
     )
 
 
-def _result(name: str, severity: str | None, found: Sequence[tuple[str | None, RuleOutcome]]) -> dg.AssetCheckResult:
+def rule_result(
+    name: str, severity: str | None, found: Sequence[tuple[str | None, RuleOutcome]]
+) -> dg.AssetCheckResult:
+    """The result of a rule's check over the feeds of a run: ``found`` are the outcomes and their partitions."""
     failed = [(partition, outcome) for partition, outcome in found if not outcome.passed]
     worst = severity or ("error" if any(o.severity == "error" for _, o in failed or found) else "warning")
     metadata: dict[str, Any] = {
@@ -120,7 +125,8 @@ def _schema_check(spec: PipelineSpec) -> str:
     return SCHEMA if all(rule.id != SCHEMA for rule in spec.quality.rules) else "pandera_schema"
 
 
-def _describe(rule: RuleSpec) -> str:
+def describe_rule(rule: RuleSpec) -> str:
+    """A rule as it is written: type, severity, keys."""
     given = rule.model_dump(exclude={"id", "type", "severity"}, exclude_none=True)
     text = ", ".join(f"{name}: {value}" for name, value in given.items())
     return f"{rule.type} ({rule.severity}): {text}"

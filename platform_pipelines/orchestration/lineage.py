@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from platform_pipelines.spec import TransformSpec
 
@@ -33,7 +33,7 @@ def through(
         follow = _FOLLOWED.get(transform.kind)
         if follow is None or sources is None:
             return None
-        sources = follow(sources, transform.body)
+        sources = follow(sources, transform)
     return None if sources is None else _lineage(sources, upstream)
 
 
@@ -46,21 +46,30 @@ def _lineage(sources: Sources, upstream: dg.AssetKey) -> dg.TableColumnLineage:
     )
 
 
-def _same(sources: Sources, _: Any) -> Sources:  # noqa: ANN401 - any YAML value
+def _same(sources: Sources, _: TransformSpec) -> Sources:
     return sources
 
 
-def _map(sources: Sources, body: Mapping[str, Any]) -> Sources:
-    return {name: _mapped(sources, name, value) for name, value in body.items()}
+def _map(sources: Sources, transform: TransformSpec) -> Sources:
+    found: Sources = {}
+    paths = {name: _path(name, value) for name, value in transform.body.items()}
+    for name, path in paths.items():
+        # a column may have a dot in its name; otherwise what is before the first dot is the column
+        origins = sources.get(path) or sources.get(path.split(".", 1)[0]) or ()
+        column = name.split(".", 1)[0]  # what is behind the first dot is a field in it
+        found[column] = tuple(dict.fromkeys((*found.get(column, ()), *origins)))
+    if transform.unmapped == "keep":
+        taken = {*paths.values(), *found}
+        found |= {name: origins for name, origins in sources.items() if name not in taken}
+    return found
 
 
-def _mapped(sources: Sources, name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - any YAML value
-    path = value if isinstance(value, str) else (value or {}).get("from") or name
-    # a column may have a dot in its name; otherwise what is before the first dot is the column
-    return sources.get(path) or sources.get(path.split(".", 1)[0]) or ()
+def _path(name: str, value: Any) -> str:  # noqa: ANN401 - any YAML value
+    return value if isinstance(value, str) else (value or {}).get("from") or name
 
 
-def _join(sources: Sources, body: Mapping[str, Any]) -> Sources | None:
+def _join(sources: Sources, transform: TransformSpec) -> Sources | None:
+    body = transform.body
     selected = body.get("select")
     if not selected:
         return None  # all columns of a table that only the run knows
@@ -68,7 +77,8 @@ def _join(sources: Sources, body: Mapping[str, Any]) -> Sources | None:
     return {**sources, **added}
 
 
-def _aggregate(sources: Sources, body: Mapping[str, Any]) -> Sources:
+def _aggregate(sources: Sources, transform: TransformSpec) -> Sources:
+    body = transform.body
     found = {name: sources.get(name, ()) for name in body.get("by") or ()}
     for name, text in (body.get("values") or {}).items():
         _, _, column = str(text).partition(":")
@@ -76,7 +86,7 @@ def _aggregate(sources: Sources, body: Mapping[str, Any]) -> Sources:
     return found
 
 
-_FOLLOWED: dict[str, Callable[[Sources, Any], Sources | None]] = {
+_FOLLOWED: dict[str, Callable[[Sources, TransformSpec], Sources | None]] = {
     "filter": _same,
     "mask": _same,
     "map": _map,

@@ -10,6 +10,7 @@ from platform_pipelines.orchestration.columns import landed_schema, table_schema
 from platform_pipelines.orchestration.lineage import identity, through
 from platform_pipelines.orchestration.metadata import figures
 from platform_pipelines.orchestration.naming import landing_key, validated_key
+from platform_pipelines.orchestration.profiles import profile_metadata
 from platform_pipelines.orchestration.stages import Landing, Loading
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ LINEAGE = "dagster/column_lineage"
 
 def describe(context: Context, stage: Stage, report: Report) -> Metadata:
     """What Dagster shows of one feed's materialization by ``stage``."""
-    return {**figures(report), **_columns(context, stage, report.feed), "token": dg.MetadataValue.text(context.token)}
+    return {
+        **figures(report),
+        **profile_metadata(report),
+        **_columns(context, stage, report.feed),
+        "token": dg.MetadataValue.text(context.token),
+    }
 
 
 def _columns(context: Context, stage: Stage, feed: Feed) -> Metadata:

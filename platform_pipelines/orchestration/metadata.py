@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from platform_pipelines.engine.report import Landed, Loaded, Validated
+from platform_pipelines.engine.report import figures as transform_figures
 from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ def figures(report: Report) -> Metadata:
     return _loaded(report)
 
 
-def table(rows: Iterable[Mapping[str, Any]]) -> dg.TableMetadataValue | None:
-    """Up to ten rows as a table, values as short texts without secrets; None where there are none."""
-    shown = list(rows)[:ROWS]
+def table(rows: Iterable[Mapping[str, Any]], limit: int = ROWS) -> dg.TableMetadataValue | None:
+    """Up to ``limit`` rows as a table, values as short texts without secrets; None where there are none."""
+    shown = list(rows)[:limit]
     if not shown:
         return None
     names = list(dict.fromkeys(name for row in shown for name in row))
@@ -57,7 +58,7 @@ def _landed(report: Landed) -> Metadata:
         found["watermark"] = dg.MetadataValue.text(report.watermark_to.text)
     if report.watermark_from is not None:
         found["watermark_before"] = dg.MetadataValue.text(report.watermark_from.text)
-    return found
+    return found | _transforms(report)
 
 
 def _validated(report: Validated) -> Metadata:
@@ -71,19 +72,9 @@ def _validated(report: Validated) -> Metadata:
         **_speed(report.batches, report.bytes, report.seconds, report.rows_in),
         **_row_count(report, report.rows_out),
     }
-    transforms = [
-        {
-            "transform": item.label,
-            "kind": item.kind,
-            "rows_in": item.rows_in,
-            "rows_out": item.rows_out,
-            "seconds": round(item.seconds, 3),
-            "error": item.error or "",
-        }
-        for item in report.transforms
-    ]
-    tables = {"sample": table(report.sample), "transforms": table(transforms)}
-    return found | {name: value for name, value in tables.items() if value is not None}
+    if (sample := table(report.sample)) is not None:
+        found["sample"] = sample
+    return found | _transforms(report)
 
 
 def _loaded(report: Loaded) -> Metadata:
@@ -99,6 +90,16 @@ def _loaded(report: Loaded) -> Metadata:
     if report.ddl:
         found["schema_changes"] = dg.MetadataValue.md("```sql\n" + ";\n".join(report.ddl) + "\n```")
     return found
+
+
+def _transforms(report: Landed | Validated) -> Metadata:
+    """What each transform did, as a table without a limit of rows, and a figure for those that were skipped."""
+    rows = transform_figures(report.transforms)
+    shown = table(rows, len(rows))
+    if shown is None:
+        return {}
+    skipped = sum(item.skipped > 0 for item in report.transforms)
+    return {"transforms": shown} | ({"transforms_skipped": skipped} if skipped else {})
 
 
 def _speed(batches: int, size: int, seconds: float, rows: int) -> Metadata:

@@ -22,6 +22,9 @@ class LandingOptions(dg.Config):
     full_refresh: bool = Field(
         default=False, description="Read everything anew, in a new epoch that replaces what was loaded."
     )
+    allow_destructive: bool = Field(
+        default=False, description="More rows that are gone at the source may be deleted than deletes.max_share allows."
+    )
 
 
 class ValidationOptions(dg.Config):

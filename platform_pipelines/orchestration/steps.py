@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from platform_pipelines.engine import Context
+from platform_pipelines.engine.report import Validated
 from platform_pipelines.model import Feed
 from platform_pipelines.orchestration.checks import accounting_result, rule_results
 from platform_pipelines.orchestration.failures import failure
 from platform_pipelines.orchestration.materialization import describe
 from platform_pipelines.orchestration.progress import Watch
+from platform_pipelines.orchestration.quality_checks import quality_results, reconciliation_results
 from platform_pipelines.orchestration.stages import Landing, Loading, Validation
 from platform_pipelines.spec.secrets import mask
 
@@ -126,9 +128,19 @@ class Step:
 
     def _check_results(self, stage: Stage, outcomes: Sequence[Outcome]) -> Iterator[dg.AssetCheckResult]:
         if isinstance(stage, Validation):
+            self._warn(outcomes)
             yield from rule_results(self._spec, outcomes)
+            yield from quality_results(self._context.project, self._spec, outcomes)
         elif isinstance(stage, Loading) and (result := accounting_result(outcomes)) is not None:
             yield result
+            yield from reconciliation_results(self._spec, stage.destination, outcomes)
+
+    def _warn(self, outcomes: Sequence[Outcome]) -> None:
+        """Log the optional transforms that failed and were skipped."""
+        for outcome in outcomes:
+            transforms = outcome.report.transforms if isinstance(outcome.report, Validated) else ()
+            for each in (transform for transform in transforms if transform.skipped):
+                self._dagster.log.warning(f"Transform `{each.label}` of {outcome.feed.id} was skipped: {each.error}")
 
     def _carry_on(self, stage: Stage, feeds: Sequence[Feed], failed: list[Outcome]) -> Iterator[Event]:
         """Do for ``feeds`` what the steps behind this one, now skipped, would have done; add to ``failed``."""

@@ -11,28 +11,36 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData
-from platform_pipelines.quality import duplicates, wholebatch
+from platform_pipelines.quality import anomaly, duplicates, loaded, wholebatch
 from platform_pipelines.quality.judgement import Judgement, score
 from platform_pipelines.quality.patterntest import Pattern
 from platform_pipelines.quality.predicates import Predicates, Scope, compile_rule
 from platform_pipelines.quality.rowtest import RowTest, unique_reasons
 from platform_pipelines.quality.splitting import split
 from platform_pipelines.quality.tally import Tally
+from platform_pipelines.quality.usercheck import UserCheck
 from platform_pipelines.quality.userschema import UserSchema
 from platform_pipelines.relations import CHUNK_ROWS, columns, require_columns
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     import duckdb
     import pyarrow as pa
 
     from platform_pipelines.model import RuleOutcome
+    from platform_pipelines.quality.anomaly import History
     from platform_pipelines.quality.rowtest import Tester
-    from platform_pipelines.relations import Lookup
+    from platform_pipelines.relations import Holdings, Lookup
     from platform_pipelines.spec.quality import QualitySpec
     from platform_pipelines.spec.rules import RuleSpec, Unique
+
+
+def _unknown(figure: str, window: int) -> Sequence[float]:
+    """A history in which nothing happened yet."""
+    del figure, window
+    return ()
 
 
 def judge(  # noqa: PLR0913 - one call, the rest by name
@@ -45,6 +53,8 @@ def judge(  # noqa: PLR0913 - one call, the rest by name
     now: dt.datetime,
     sink_good: Callable[[pa.RecordBatch], None],
     sink_bad: Callable[[pa.RecordBatch], None],
+    holdings: Holdings | None = None,
+    history: History = _unknown,
 ) -> Judgement:
     """Judge every row of a relation and hand it on.
 
@@ -59,6 +69,8 @@ def judge(  # noqa: PLR0913 - one call, the rest by name
         sink_good: gets the rows that failed no rule of severity error.
         sink_bad: gets the others, with ``_pipelines_rule`` (string),
             ``_pipelines_rules`` (list of strings) and ``_pipelines_reason`` (string).
+        holdings: looks into the destinations that rules name; None only where none does.
+        history: what earlier batches were like, for ``anomaly``.
 
     Raises:
         InvalidData: a rule names a column that does not exist, or cannot be
@@ -66,12 +78,12 @@ def judge(  # noqa: PLR0913 - one call, the rest by name
         SpecError: a rule or schema can never work.
     """
     types = columns(connection, relation)
-    plan = _Plan(Scope(connection, types, lookup), relation, cursor if cursor in types else None)
+    plan = _Plan(Scope(connection, types, lookup, holdings, relation), relation, cursor if cursor in types else None)
     for order, rule in enumerate(quality.rules):
         plan.add(order, rule)
     if quality.schema_path:
         plan.add_schema(UserSchema.load(quality.schema_path, order=len(quality.rules)))
-    return _Pass(plan, sink_good, sink_bad).run(quality, now)
+    return _Pass(plan, sink_good, sink_bad).run(quality, now, history)
 
 
 class _Plan:
@@ -86,17 +98,33 @@ class _Plan:
         #: tests known to pass before the pass
         self.settled: list[RowTest] = []
         self.schema: UserSchema | None = None
+        self.checks: dict[str, UserCheck] = {}
 
     def add(self, order: int, rule: RuleSpec) -> None:
         """Make one rule ready."""
         fields = getattr(rule, "fields", None) or [name for name in [getattr(rule, "field", None)] if name]
         require_columns(fields, self.scope.columns, f"Rule `{rule.id}` ({rule.type})")
-        if rule.type == "unique":
+        if rule.type == "unique" and rule.scope is not None:
+            self.add_scoped(order, rule, rule.scope)
+        elif rule.type == "unique":
             self.add_unique(_unique_test(order, rule), rule.fields)
         elif predicate := compile_rule(self.scope, order, rule):
             self.predicates.append(predicate)
         elif rule.type == "regex":
             self.testers.append(Pattern(order, rule))
+        elif rule.type == "pandera":
+            self.checks[rule.id] = UserCheck.of(order, rule)
+            self.testers.append(self.checks[rule.id])
+
+    def add_scoped(self, order: int, rule: Unique, destination: str) -> None:
+        """Make one uniqueness ready that holds in a destination too; looks for what is taken at once."""
+        holding = self.scope.holding(destination, rule.fields)
+        require_columns(holding.key, self.scope.columns, f"The key of destination `{destination}`, which")
+        found = loaded.find(self.scope.connection, self.relation, self.cursor, holding, rule=rule, order=order)
+        if isinstance(found, RowTest):
+            self.settled.append(found)
+        else:
+            self.testers.append(found)
 
     def add_unique(self, test: RowTest, fields: tuple[str, ...]) -> None:
         """Make one uniqueness ready; looks for duplicates at once."""
@@ -141,7 +169,7 @@ class _Pass:
         self._tallies = [Tally(test) for test in self._tests]
         self.rows = self.rejected = self.flagged = 0
 
-    def run(self, quality: QualitySpec, now: dt.datetime) -> Judgement:
+    def run(self, quality: QualitySpec, now: dt.datetime, history: History) -> Judgement:
         """Read all rows and return the verdict."""
         import duckdb
         import pyarrow as pa
@@ -155,9 +183,12 @@ class _Pass:
             self._blame(error)
             raise
         schema = pa.schema([reader.schema.field(i) for i in range(width)])
-        outcomes = self._outcomes(quality, now)
+        anomalies = [rule for rule in quality.rules if rule.type == "anomaly"]
+        figures = anomaly.measure(self._plan.scope.connection, self._plan.relation, anomalies)
+        unusual = anomaly.outcomes(anomalies, figures, history)
+        outcomes = self._outcomes(quality, now, {outcome.id: outcome for outcome in unusual})
         good = self.rows - self.rejected
-        return Judgement(self.rows, good, self.rejected, self.flagged, outcomes, score(outcomes), schema)
+        return Judgement(self.rows, good, self.rejected, self.flagged, outcomes, score(outcomes), schema, figures)
 
     def _take(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> None:
         masks = [mask for tester in self._testers for mask in tester.failing(rows, extra)]
@@ -173,12 +204,16 @@ class _Pass:
             self.rejected += done.bad.num_rows
             self._bad(done.bad)
 
-    def _outcomes(self, quality: QualitySpec, now: dt.datetime) -> tuple[RuleOutcome, ...]:
+    def _outcomes(
+        self, quality: QualitySpec, now: dt.datetime, unusual: Mapping[str, RuleOutcome]
+    ) -> tuple[RuleOutcome, ...]:
         scope = self._plan.scope
         tallies = [*self._tallies, *(Tally(test) for test in self._plan.settled)]
-        found = [(tally.test.order, tally.outcome(self.rows)) for tally in tallies]
+        found = [(tally.test.order, self._outcome(tally)) for tally in tallies]
         for order, rule in enumerate(quality.rules):
-            if rule.type == "volume":
+            if rule.id in unusual:
+                found.append((order, unusual[rule.id]))
+            elif rule.type == "volume":
                 found.append((order, wholebatch.volume(rule, self.rows)))
             elif rule.type == "freshness":
                 outcome = wholebatch.freshness(rule, scope.connection, self._plan.relation, scope.columns, now)
@@ -186,6 +221,12 @@ class _Pass:
         if self._plan.schema is not None:
             found += [(self._plan.schema.order, outcome) for outcome in self._plan.schema.whole_batch()]
         return tuple(outcome for _, outcome in sorted(found, key=lambda pair: pair[0]))
+
+    def _outcome(self, tally: Tally) -> RuleOutcome:
+        """What a test found; a user's check may also fail on no single row."""
+        check = self._plan.checks.get(tally.test.id)
+        whole = check.whole_batch() if check is not None else None
+        return tally.outcome(self.rows) if whole is None else whole
 
     def _blame(self, error: Exception) -> None:
         """Raise an error that names the rule which cannot be computed, if it is one."""

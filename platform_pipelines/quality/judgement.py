@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
     from platform_pipelines.model import RuleOutcome
 
 #: rules on the whole batch: they fail once or not at all, and reject no row
-BATCH_RULES = frozenset({"volume", "freshness", "schema_batch"})
+BATCH_RULES = frozenset({"volume", "freshness", "anomaly", "schema_batch", "pandera_batch"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Judgement:
         score: 0 to 1: the mean over all rules but those of severity info of the
             share of rows that passed; 1 where there is no rule or no row.
         schema: Arrow schema of the good rows.
+        figures: what ``anomaly`` rules measured, by figure.
     """
 
     rows_in: int
@@ -36,6 +39,7 @@ class Judgement:
     rules: tuple[RuleOutcome, ...]
     score: float
     schema: pa.Schema
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 def score(rules: tuple[RuleOutcome, ...]) -> float:

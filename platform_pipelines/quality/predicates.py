@@ -14,6 +14,7 @@ from platform_pipelines import sqlguard
 from platform_pipelines.duck import literal, quote
 from platform_pipelines.errors import InvalidData, SpecError
 from platform_pipelines.quality import values
+from platform_pipelines.quality.heldvalues import held_values
 from platform_pipelines.quality.patterns import to_re2
 from platform_pipelines.quality.rowtest import RowTest, fixed_reasons, null_reasons, value_reasons
 from platform_pipelines.relations import columns as columns_of
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from platform_pipelines.quality.words import Mask
-    from platform_pipelines.relations import Lookup
+    from platform_pipelines.relations import Holding, Holdings, Lookup
     from platform_pipelines.spec.rules import Accepted, Condition, ForeignKey, Range, Regex, Required, RuleSpec
 
 #: rules of one mask column; a bit each of an unsigned 64-bit integer
@@ -35,11 +36,26 @@ _BITS = 60
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What rules are compiled against: a connection, its columns with types, and a reader of other tables."""
+    """What rules are compiled against.
+
+    Attributes:
+        connection: the embedded DuckDB.
+        columns: of the judged relation, with their types.
+        lookup: reads other tables.
+        holdings: looks into the pipeline's destinations; None where no rule does.
+        relation: the judged relation.
+    """
 
     connection: duckdb.DuckDBPyConnection
     columns: Mapping[str, str]
     lookup: Lookup
+    holdings: Holdings | None = None
+    relation: str = ""
+
+    def holding(self, destination: str, columns: tuple[str, ...]) -> Holding:
+        """What a destination will hold."""
+        assert self.holdings is not None  # noqa: S101 - whoever judges such rules brings it
+        return self.holdings(destination, columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +227,21 @@ def _condition(scope: Scope, order: int, rule: Condition) -> Predicate:
 def _foreign_key(scope: Scope, order: int, rule: ForeignKey) -> Predicate:
     kind = field_type(scope, rule, rule.field)
     target = rule.reference
-    staged = stage(scope.connection, "reference", scope.lookup(target.connector, target.table, (target.field,)))
-    other = columns_of(scope.connection, staged)
-    ours, theirs = comparable(quote(rule.field), kind, quote(target.field), other[target.field])
-    where = f"select {theirs} from {quote(staged)} where {quote(target.field)} is not null"
-    place = f"{target.connector} {target.table}.{target.field}"
+    name = quote(target.field)
+    if target.destination is not None:
+        sources = held_values(scope, target.destination, target.field)
+        place = f"{target.field} of destination {target.destination} or of the batch"
+    else:
+        connector, table = target.connector or "", target.table or ""
+        sources = [stage(scope.connection, "reference", scope.lookup(connector, table, (target.field,)))]
+        place = f"{connector} {table}.{target.field}"
+    tests = []
+    for staged in sources:
+        ours, theirs = comparable(quote(rule.field), kind, name, columns_of(scope.connection, staged)[target.field])
+        tests.append(f"{ours} not in (select {theirs} from {quote(staged)} where {name} is not null)")
     reasons = value_reasons(rule.field, f"does not exist in {place}")
     test = RowTest(order, rule.id, rule.type, rule.severity, f"{rule.field} must exist in {place}", reasons)
-    return Predicate(test, f"({quote(rule.field)} is not null and {ours} not in ({where}))")
+    return Predicate(test, f"({quote(rule.field)} is not null and {' and '.join(tests) or 'true'})")
 
 
 def _mask_name(number: int) -> str:

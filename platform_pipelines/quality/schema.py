@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.errors import SpecError
 from platform_pipelines.quality import rowcheck
+from platform_pipelines.quality.usercheck import load_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from platform_pipelines.spec.rules import ForeignKey, Freshness, RuleSpec
 
 _FRAME_RULES = {"unique", "condition", "volume", "freshness"}
+_LEFT_OUT = {"anomaly", "reconciliation"}
 
 
 def to_pandera(quality: QualitySpec, references: Mapping[str, Iterable[Any]] | None = None) -> Any:  # noqa: ANN401 - pandera is not typed
@@ -29,7 +31,9 @@ def to_pandera(quality: QualitySpec, references: Mapping[str, Iterable[Any]] | N
 
     Each check bears the id of its rule. Rules of severity warning and info warn
     (``raise_warning``). ``unique`` keeps the first row, for a schema knows no
-    cursor; ``freshness`` compares with the clock when the schema is used.
+    cursor; ``freshness`` compares with the clock when the schema is used. Left out
+    is what needs more than the rows: ``anomaly``, ``reconciliation``, and ``unique``
+    with a ``scope``.
 
     Args:
         quality: the rules.
@@ -43,11 +47,13 @@ def to_pandera(quality: QualitySpec, references: Mapping[str, Iterable[Any]] | N
     by_column: dict[str, list[Any]] = {}
     frame_checks = []
     for rule in quality.rules:
-        check = _check(rule, _verdict(rule, references or {}))
-        fields = [rule.field] if hasattr(rule, "field") else list(getattr(rule, "fields", ()))
+        if rule.type in _LEFT_OUT or (rule.type == "unique" and rule.scope is not None):
+            continue
+        check = _check(rule, references or {})
+        fields = list(getattr(rule, "fields", ())) or [name for name in [getattr(rule, "field", None)] if name]
         for name in fields:
             by_column.setdefault(name, [])
-        if rule.type in _FRAME_RULES:
+        if rule.type in _FRAME_RULES or not fields:
             frame_checks.append(check)
         else:
             for name in fields:
@@ -56,10 +62,16 @@ def to_pandera(quality: QualitySpec, references: Mapping[str, Iterable[Any]] | N
     return pandera.DataFrameSchema(columns, checks=frame_checks)
 
 
-def _check(rule: RuleSpec, verdict: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - pandera is not typed
+def _check(rule: RuleSpec, references: Mapping[str, Iterable[Any]]) -> Any:  # noqa: ANN401 - pandera is not typed
     import pandera.pandas as pandera
 
     warns = rule.severity != "error"
+    if rule.type == "pandera":
+        own = load_check(rule)
+        own.name = own.error = rule.id
+        own.raise_warning = warns
+        return own
+    verdict = _verdict(rule, references)
     return pandera.Check(verdict, name=rule.id, error=rule.id, ignore_na=False, raise_warning=warns)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines.errors import SpecError
 from platform_pipelines.spec.nearest import allowed
+from platform_pipelines.spec.qualitychecks import read_back, reconciled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +57,9 @@ class Connectors:
                     f"Unknown connector `{name}`. {allowed(name, sorted(self.saved), none='connectors.yaml has none')}"
                 )
                 problems.add(f"{msg} Add it to connectors.yaml, or write an inline mapping {{type: …}}.", *path)
+        self._joins(spec, problems)
         self._source(spec, problems)
+        self._quality(spec, problems)
         for index, destination in enumerate(spec.destinations):
             connector = self._find(spec, destination.connector)
             able = self._able(connector) if connector else None
@@ -86,6 +89,43 @@ class Connectors:
         for key in sorted(spec.source.options.keys() - able.source_options):
             msg = f"Unknown option `{key}` of source connector `{connector.name}` (type {connector.type})."
             problems.add(f"{msg} {allowed(key, sorted(able.source_options))}", "source", "options", key)
+
+    def _quality(self, spec: PipelineSpec, problems: Problems) -> None:
+        """Report rules that ask of a connector what it cannot tell."""
+        destinations = {each.name: each.connector for each in spec.destinations}
+        asked = [
+            (destinations.get(name), path, rule, "holds", "read back what it") for name, path, rule in read_back(spec)
+        ]
+        for rule, path, about in reconciled(spec):
+            names = dict.fromkeys([spec.source.connector, *(each.connector for each in about)])
+            asked += [(name, path, rule.id, "totals", "tell how many rows and which sums it") for name in names]
+        for name, path, rule_id, need, what in asked:
+            connector = self._find(spec, name) if name is not None else None
+            able = self._able(connector) if connector else None
+            if connector and able and need not in able.answers:
+                msg = f"Rule `{rule_id}` needs connector `{connector.name}` (type {connector.type}) to {what} holds."
+                problems.add(f"{msg} It cannot. Name another, or remove the rule.", *path)
+
+    def _joins(self, spec: PipelineSpec, problems: Problems) -> None:
+        for index, transform in enumerate(spec.transforms):
+            other = transform.body.get("with") if transform.kind == "join" and isinstance(transform.body, dict) else None
+            if not isinstance(other, dict):
+                continue
+            name = other.get("connector")
+            connector = self._find(spec, name) if isinstance(name, str) else None
+            able = self._able(connector) if connector else None
+            if connector is None or able is None:
+                continue
+            path = ("transforms", index, "body", "with")
+            if not able.source:
+                msg = (
+                    f"Connector `{name}` (type {connector.type}) can only be loaded, so nothing can be joined from it."
+                )
+                problems.add(f"{msg} Choose another.", *path, "connector")
+            written = other.get("options")
+            for key in sorted(written.keys() - able.source_options) if isinstance(written, dict) else ():
+                msg = f"Unknown option `{key}` of connector `{name}` (type {connector.type})."
+                problems.add(f"{msg} {allowed(key, sorted(able.source_options))}", *path, "options", key)
 
     def _find(self, spec: PipelineSpec, name: str) -> ConnectorSpec | None:
         return spec.inline_connectors.get(name) or self.saved.get(name)
@@ -120,5 +160,5 @@ def _named(spec: PipelineSpec) -> Iterator[tuple[str, Path]]:
         if isinstance(name, str):
             yield name, ("transforms", index, "body", "with", "connector")
     for index, rule in enumerate(spec.quality.rules):
-        if rule.type == "foreign_key":
+        if rule.type == "foreign_key" and rule.reference.connector is not None:
             yield rule.reference.connector, ("quality", "rules", index, "reference", "connector")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from platform_pipelines.spec.checked import import_path
 from platform_pipelines.spec.nearest import show
+from platform_pipelines.spec.qualitychecks import check_quality
 from platform_pipelines.spec.sourcekey import source_key
+from platform_pipelines.spec.transform import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -23,7 +25,7 @@ _TEXTS = frozenset({"filter", "sql", "python", "function"})
 
 def check(spec: PipelineSpec, problems: Problems) -> None:
     """Report every contradiction inside ``spec``."""
-    for part in (_source, _deletes, _partitions, _destinations, _rules, _transforms, _steps):
+    for part in (_source, _deletes, _partitions, _destinations, _rules, check_quality, _transforms, _steps):
         part(spec, problems)
 
 
@@ -124,16 +126,39 @@ def _transforms(spec: PipelineSpec, problems: Problems) -> None:
         path = ("transforms", index, "body")
         kind, body = transform.kind, transform.body
         wanted = str if kind in _TEXTS else dict
-        if kind == "python":
-            msg = "The isolated `python` transform is not available yet; use `function` or `sql`."
-            problems.add(msg, *path)
-        elif not isinstance(body, wanted) or not body:
+        if not isinstance(body, wanted) or not body:
             what = "a text" if wanted is str else "a mapping"
             problems.add(
                 f"`{kind}` in `transforms[{index}]` must be {what} that is not empty, not {show(body)}.", *path
             )
         elif kind == "function":
             _function(str(body), problems, *path)
+        _settings(spec, index, problems)
+
+
+def _settings(spec: PipelineSpec, index: int, problems: Problems) -> None:
+    """Keys beside the kind that make no sense for it, or in this place."""
+    transform = spec.transforms[index]
+    for key in ("unmapped", "at"):
+        kind = SETTINGS[key]
+        if key in transform.model_fields_set and transform.kind != kind:
+            problems.add(f"`{key}` goes with `{kind}` alone, not with `{transform.kind}`.", "transforms", index, key)
+    if transform.kind != "mask" or transform.at != "landing":
+        return
+    if not transform.required:
+        msg = "A mask `at: landing` cannot be optional: skipped, it would let the values through. Remove `required`."
+        problems.add(msg, "transforms", index, "required")
+    if any(each.at != "landing" for each in spec.transforms[:index]):
+        msg = "A mask `at: landing` hides columns of the source, before all other transforms. Write it above them."
+        problems.add(msg, "transforms", index, "at")
+    cursor = spec.source.cursor
+    if cursor is not None and isinstance(transform.body, dict) and cursor.field in transform.body:
+        msg = f"`mask` would hide `{cursor.field}`, the cursor, which orders versions of a row. Mask another column."
+        problems.add(msg, "transforms", index, "body", cursor.field)
+    keys = {name for each in spec.destinations for name in each.key}
+    if spec.source.deletes is not None and spec.source.deletes.detect is not None and keys & set(transform.body or ()):
+        msg = "`detect: key_difference` compares keys with the source, where they are not masked. Mask other columns."
+        problems.add(msg, "transforms", index, "body")
 
 
 def _function(body: str, problems: Problems, *path: int | str) -> None:

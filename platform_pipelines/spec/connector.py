@@ -37,6 +37,8 @@ class Capabilities:
         modes: load modes it supports.
         keys: configuration keys it takes, including ``type``.
         source_options: keys allowed in ``source.options``.
+        answers: which questions about its tables it answers beside reads: ``holds``
+            (the rows of a table it was loaded with), ``totals`` (row counts and sums).
     """
 
     source: bool
@@ -44,6 +46,7 @@ class Capabilities:
     modes: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
     source_options: frozenset[str] = frozenset()
+    answers: frozenset[str] = frozenset()
 
 
 #: The capabilities of a connector type; raises SpecError for a type that does not exist.

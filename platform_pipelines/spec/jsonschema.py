@@ -23,14 +23,25 @@ _BODIES: dict[str, Schema] = {
     "map": {
         "type": "object",
         "minProperties": 1,
-        "description": "New column: source column, or {from, convert, default}.",
+        "description": "New column or path: source column or path, or {from, convert, default, …}.",
         "additionalProperties": {
             "anyOf": [
                 _TEXT,
+                {"type": "null"},
                 {
                     "type": "object",
                     "additionalProperties": False,
-                    "properties": {"from": _TEXT, "convert": _TEXT, "default": {}},
+                    "properties": {
+                        "from": _TEXT,
+                        "convert": {
+                            "description": "A converter, or several, one after the other; module:name is a function.",
+                            "anyOf": [_TEXT, {"type": "array", "items": _TEXT}],
+                        },
+                        "default": {"description": "What stands for NULL, and for what is missing."},
+                        "format": {**_TEXT, "description": "Of a time: strptime's, iso8601, epoch or epoch_ms."},
+                        "timezone": {**_TEXT, "description": "IANA zone of times that bear none; default UTC."},
+                        "separator": {**_TEXT, "description": "What split cuts at; default a comma."},
+                    },
                 },
             ]
         },
@@ -46,13 +57,23 @@ _BODIES: dict[str, Schema] = {
             "with": {
                 "type": "object",
                 "additionalProperties": False,
-                "required": ["connector", "table"],
-                "properties": {"connector": _CONNECTOR, "table": _TEXT},
+                "required": ["connector"],
+                "oneOf": [{"required": ["table"]}, {"required": ["stream"]}],
+                "properties": {
+                    "connector": _CONNECTOR,
+                    "table": _TEXT,
+                    "stream": _TEXT,
+                    "options": {"type": "object", "description": "As in source.options."},
+                },
             },
             "on": {"type": "object", "minProperties": 1, "additionalProperties": _TEXT},
             "how": {"enum": ["left", "inner"]},
             "select": {"type": "array", "items": _TEXT},
             "prefix": {"type": "string"},
+            "duplicates": {
+                "enum": ["all", "fail"],
+                "description": "What a row with several matches is: a row for each (default), or a failure.",
+            },
         },
     },
     "aggregate": {
@@ -69,9 +90,24 @@ _BODIES: dict[str, Schema] = {
         "type": "object",
         "minProperties": 1,
         "description": "Hide personal data.",
-        "additionalProperties": {"enum": ["sha256", "redact"]},
+        "additionalProperties": {
+            "anyOf": [
+                {"enum": ["sha256", "redact", "keep_last"]},
+                {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["how"],
+                    "properties": {
+                        "how": {"enum": ["sha256", "redact", "keep_last", "tokenize", "tokenise"]},
+                        "salt": {"type": "string", "pattern": r"\$\{[a-z]+://", "description": "A secret reference."},
+                        "n": {"type": "integer", "minimum": 1, "description": "Characters that keep_last shows."},
+                        "prefix": {"type": "string", "description": "What tokens begin with; default tok_."},
+                    },
+                },
+            ]
+        },
     },
-    "python": {**_TEXT, "description": "Not available yet: use function or sql."},
+    "python": {**_TEXT, "description": "A text that turns one `record` into another, run isolated."},
     "function": {
         "type": "string",
         "pattern": r"^[\w.]+:[\w.]+$",
@@ -108,6 +144,7 @@ def json_schema() -> Schema:
     _source(parts["SourceSpec"])
     _destination(parts["DestinationSpec"])
     parts["Reference"]["properties"]["connector"] = _CONNECTOR
+    parts["Reference"]["oneOf"] = [{"required": ["connector", "table"]}, {"required": ["destination"]}]
     parts["TransformSpec"] = _transform()
     for part in parts.values():
         if {"id", "severity"} <= part.get("properties", {}).keys():
@@ -136,6 +173,16 @@ def _transform() -> Schema:
     common: dict[str, Schema] = {
         "label": {**_TEXT, "description": "Shown to people; default: kind and position."},
         "required": {"type": "boolean", "default": True, "description": "Whether its failure fails the run."},
+        "unmapped": {
+            "enum": ["drop", "keep"],
+            "default": "drop",
+            "description": "With map: what becomes of columns from which nothing is taken.",
+        },
+        "at": {
+            "enum": ["landing", "validation"],
+            "default": "validation",
+            "description": "With mask: landing hides values before anything is stored.",
+        },
     }
     return {
         "description": "One transform.",

@@ -8,7 +8,7 @@ from platform_pipelines.errors import SpecError
 from platform_pipelines.spec.connector import ConnectorSpec
 from platform_pipelines.spec.nearest import allowed, show
 from platform_pipelines.spec.shortform import ShortForm
-from platform_pipelines.spec.transform import KINDS
+from platform_pipelines.spec.transform import KINDS, SETTINGS
 from platform_pipelines.spec.tree import Mapping, Sequence, plain
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ class Normalizer:
 
     def _transform(self, item: Mapping, index: int) -> Mapping:
         kinds = [kind for kind in KINDS if kind in item]
-        unknown = [key for key in item if key not in {*KINDS, "label", "required"}]
+        unknown = [key for key in item if key not in {*KINDS, *SETTINGS}]
         for key in unknown:
-            msg = f"Unknown key `{key}` in `transforms[{index}]`. {allowed(key, [*KINDS, 'label', 'required'])}"
+            msg = f"Unknown key `{key}` in `transforms[{index}]`. {allowed(key, [*KINDS, *SETTINGS])}"
             self.problems.add(msg, "transforms", index, key)
         if len(kinds) != 1:
             found = f"has {' and '.join(kinds)}" if kinds else "does nothing"
@@ -106,7 +106,9 @@ class Normalizer:
         # a transform that does nothing has been reported; its place is taken by one that is valid
         out.put("body", self._body(kind, item.get(kind), index) if kinds else "true", line)
         out.put("label", item.get("label") or f"{kind} {index + 1}", item.lines.get("label", line))
-        out.put("required", item.get("required", True), item.lines.get("required", line))
+        for key in SETTINGS.keys() - {"label"}:
+            if item.get(key) is not None:
+                out.put(key, item[key], item.lines[key])
         out.put("line", item.line, line)
         return out
 

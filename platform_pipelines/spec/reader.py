@@ -107,7 +107,7 @@ class PipelineReader:
         return None if problems.errors else spec
 
     def _check_transform(self, transform: TransformSpec, problems: Problems, index: int) -> None:
-        if self.check_transform is None or transform.kind == "python":
+        if self.check_transform is None or not transform.body:
             return
         try:
             self.check_transform(transform)

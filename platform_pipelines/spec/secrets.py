@@ -8,6 +8,8 @@ in messages, logs and metadata written by others.
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import os
 import re
@@ -24,9 +26,16 @@ _PASSWORD = re.compile(r"://[^\s/@:]*:(?P<password>[^\s/]*)@")
 _PASSWORD_WORD = re.compile(
     r"\b(?:password|passwd|pwd|token|secret|sslpassword)\s*=\s*(?P<password>'[^']*'|[^\s;&]+)", re.IGNORECASE
 )
+_WORD_AND_PASSWORD = re.compile(
+    r"(?P<word>\b(?:password|passwd|pwd|sslpassword)=)(?P<password>'[^'\s]*'|[^\s;&'\"`,)]+)", re.IGNORECASE
+)
 _GSM = re.compile(r"projects/[^/]+/secrets/[^/]+(/versions/[^/]+)?")
 _SHORTEST = 4
 _SHORTEST_LINE = 8
+#: a piece of a password that stands alone where a driver took the password apart
+_SHORTEST_PIECE = 5
+#: where URL and connection string parsers cut a password that is not percent-encoded
+_CUTS = re.compile(r"[\s@:/?#&=;,'\"\\]+")
 _MASK = "***"
 
 _lock = threading.Lock()
@@ -61,18 +70,28 @@ def resolve(value: Any) -> Any:  # noqa: ANN401 - any YAML value
 def register(secret: str) -> None:
     """Remember ``secret`` and the forms in which it may appear, such as URL-encoded.
 
-    Passwords inside a DSN are remembered too. Values of three characters or less
-    are not: masking them would garble every message and hide nothing.
+    Passwords inside a DSN are remembered too, and the pieces that a driver would
+    cut them into. Values of three characters or less are not: masking them would
+    garble every message and hide nothing.
     """
+    passwords = _passwords(secret)
     lines = [line for line in secret.splitlines() if len(line) >= _SHORTEST_LINE]
-    _remember({secret, secret.strip(), *lines, *_passwords(secret)})
+    _remember({secret, secret.strip(), *lines, *passwords, *_pieces(passwords)})
+
+
+def register_password(secret: str) -> None:
+    """Remember what stands in a field that is declared secret: its pieces too, unless it is a DSN or URL."""
+    register(secret)
+    if not _passwords(secret) and "://" not in secret:
+        _remember(_pieces({secret}))
 
 
 def mask(text: str) -> str:
-    """``text`` with every remembered secret, and every password inside a URL, replaced by ``***``."""
+    """``text`` with remembered secrets, and passwords inside URLs and connection strings, replaced by ``***``."""
     pattern = _compiled()
     masked = pattern.sub(_MASK, text) if pattern else text
-    return _PASSWORD.sub(lambda match: match[0].replace(f":{match['password']}@", f":{_MASK}@"), masked)
+    masked = _PASSWORD.sub(lambda match: match[0].replace(f":{match['password']}@", f":{_MASK}@"), masked)
+    return _WORD_AND_PASSWORD.sub(rf"\g<word>{_MASK}", masked)
 
 
 def _remember(secrets: set[str]) -> None:
@@ -84,9 +103,37 @@ def _remember(secrets: set[str]) -> None:
             _pattern = None
 
 
-def _appearances(secret: str) -> tuple[str, ...]:
-    escaped = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]
-    return (secret, quote(secret, safe=""), quote(secret), quote_plus(secret), *escaped)
+def _appearances(secret: str) -> set[str]:
+    """Every way in which drivers, servers and formatters write a text."""
+    encoded = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
+    encoded |= {_lower_escapes(each) for each in encoded}
+    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+    escaped |= {json.dumps(each)[1:-1] for each in escaped} | {secret.replace("'", "''"), secret.replace('"', '""')}
+    return {secret, html.escape(secret), *encoded, *escaped, *_in_base64(secret)}
+
+
+def _lower_escapes(text: str) -> str:
+    return re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), text)
+
+
+def _in_base64(secret: str) -> set[str]:
+    """What is the same in every base64 text that holds the secret, whatever stands before and behind it (RFC 4648).
+
+    ``Authorization: Basic`` is base64 of ``user:password``: three bytes make four
+    characters, so there are three ways in which the secret can be aligned.
+    """
+    raw = secret.encode("utf-8", "surrogatepass")
+    found = {base64.b64encode(raw).decode()}
+    for before in range(3):
+        text = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
+        left, right = -(-before * 4 // 3), len(text) if (before + len(raw)) % 3 == 0 else len(text) - 1
+        found.add(text[left:right])
+    found |= {each.replace("+", "-").replace("/", "_") for each in found}
+    return {each for each in found if len(each) >= _SHORTEST_LINE}
+
+
+def _pieces(passwords: set[str]) -> set[str]:
+    return {piece for each in passwords for piece in _CUTS.split(each) if len(piece) >= _SHORTEST_PIECE}
 
 
 def _compiled() -> re.Pattern[str] | None:

@@ -141,11 +141,16 @@ class Statements:
         return f" and t.{quote(FEED)} = {self.feed}" if self.load.own else ""
 
     def _newer(self) -> str:
-        """Whether the arriving version may overwrite the one that is there."""
+        """Whether the arriving version may overwrite the one that is there.
+
+        One without a cursor overwrites what its own feed loaded before: it was read later.
+        """
         name = self.load.cursor
         if name is None or name not in self.have or name not in self.values:
             return ""
         order = self.byte_order if self.have[name].family == "text" else ""
         column = f"t.{quote(name)}{order}"
-        own = f" or t.{quote(FEED)} = {self.feed}" if self.load.fresh and self.marked else ""
+        own = f" or t.{quote(FEED)} = {self.feed}" if self.marked else ""
+        if own and not self.load.fresh:
+            own = f" or (t.{quote(FEED)} = {self.feed} and {self.values[name]} is null)"
         return f" and ({self.values[name]} >= {column} or {column} is null{own})"

@@ -9,7 +9,9 @@ from urllib.parse import unquote
 from platform_pipelines import durable
 from platform_pipelines.errors import SpecError, UsageError
 from platform_pipelines.model import Feed
+from platform_pipelines.store.approvals import ApprovalLog
 from platform_pipelines.store.feedlog import FeedLog
+from platform_pipelines.store.history import HistoryLog
 from platform_pipelines.store.runs import RunLog
 from platform_pipelines.store.schemas import SchemaLog
 
@@ -46,6 +48,14 @@ class Store:
     def schemas(self, pipeline: str) -> SchemaLog:
         """The schema versions of one pipeline."""
         return SchemaLog(self._pipeline(pipeline) / "schemas")
+
+    def approvals(self, pipeline: str) -> ApprovalLog:
+        """The batches of one pipeline that wait for a person."""
+        return ApprovalLog(self._pipeline(pipeline) / "approvals")
+
+    def history(self, pipeline: str) -> HistoryLog:
+        """What the batches of one pipeline were like."""
+        return HistoryLog(self._pipeline(pipeline) / "history")
 
     def feeds(self, pipeline: str) -> list[Feed]:
         """All feeds of a pipeline that have a log, sorted by key."""

@@ -149,6 +149,18 @@ class DestinationContract:
         assert self._values(loading) == {1: "new", 2: "some"}
         assert (receipt.staged, receipt.loaded, receipt.superseded) == (2, 1, 1)
 
+    def test_a_row_that_lost_its_cursor_overwrites_what_its_own_feed_loaded(self, destination: Any) -> None:
+        """The feed read it later; of a row of another feed nobody knows."""
+        one = self._loading(destination, "merge", Feed("people", "eu"))
+        other = self._loading(destination, "merge", Feed("people", "us"))
+        one.load(versions((1, "a", 5)))
+        other.load(versions((2, "b", 5)))
+        receipt = one.load(versions((1, "A", None), (2, "?", None)))
+        assert self._values(one) == {1: "A", 2: "b"}
+        assert (receipt.staged, receipt.loaded, receipt.superseded) == (2, 1, 1)
+        one.load(versions((1, "dated", 4)))
+        assert self._values(one) == {1: "dated", 2: "b"}
+
     def test_without_a_cursor_the_later_load_wins(self, destination: Any) -> None:
         """There is nothing to compare."""
         loading = self._loading(destination, "merge")

@@ -71,5 +71,7 @@ def _call(function: str, column: str | None, columns: Mapping[str, str]) -> str:
     if function == "count_distinct":
         return f"count(distinct {name})"
     if function == "sum" and kind == "integer":
-        return f"cast(sum({name}) as decimal(38, 0))"
+        # DuckDB adds integers up exactly, but for its widest type, of which it makes doubles
+        wide = f"cast({name} as hugeint)" if columns[column] == "UHUGEINT" else name
+        return f"cast(sum({wide}) as decimal(38, 0))"
     return f"{function}({name})"

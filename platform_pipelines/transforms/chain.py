@@ -17,13 +17,15 @@ from platform_pipelines.duck import quote
 from platform_pipelines.errors import FatalError, InvalidData, PipelinesError, SpecError
 from platform_pipelines.model import TransformOutcome
 from platform_pipelines.relations import columns, count
-from platform_pipelines.transforms import aggregate, filter, function, join, map, mask, sql  # noqa: A004 - kinds bear their YAML names
+from platform_pipelines.transforms import aggregate, filter, function, join, map, mask, python, sql  # noqa: A004 - kinds bear their YAML names
+from platform_pipelines.transforms.passed import Passed
 from platform_pipelines.transforms.step import Built, Kind, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import duckdb
+    import pyarrow as pa
 
     from platform_pipelines.relations import Lookup
     from platform_pipelines.spec.transform import TransformSpec
@@ -36,6 +38,7 @@ KINDS: dict[str, Kind] = {
     "aggregate": aggregate,
     "mask": mask,
     "function": function,
+    "python": python,
 }
 
 
@@ -47,13 +50,15 @@ class Rejects:
         relation: the rows as they came into that transform, with the columns
             ``_pipelines_rule`` (``transform:LABEL``), ``_pipelines_rules`` (list)
             and ``_pipelines_reason``.
-        position: of the transform, counted from 0.
         rows: how many.
+        passed: the transforms that they have behind them.
+        origins: columns unchanged since the source, ``{column: source column}``.
     """
 
     relation: str
-    position: int
     rows: int
+    passed: tuple[Passed, ...]
+    origins: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Transformed:
         rejects: rows that could not be converted, by transform.
         cursor: the column that orders versions of a row; None where it was lost.
         origins: columns unchanged since the source, ``{output: source column}``.
+        passed: the transforms that the rows have behind them.
     """
 
     relation: str
@@ -75,6 +81,7 @@ class Transformed:
     rejects: tuple[Rejects, ...]
     cursor: str | None
     origins: Mapping[str, str]
+    passed: tuple[Passed, ...] = ()
 
 
 def check(specs: Sequence[TransformSpec], file: str | None = None) -> None:
@@ -85,7 +92,7 @@ def check(specs: Sequence[TransformSpec], file: str | None = None) -> None:
     """
     for spec in specs:
         try:
-            _kind(spec).check(spec.body)
+            KINDS[spec.kind].check(spec.body)
         except SpecError as error:
             raise _located(spec, file, error) from error
 
@@ -98,6 +105,8 @@ def apply(  # noqa: PLR0913 - one call, the rest by name
     cursor: str | None,
     lookup: Lookup,
     file: str | None = None,
+    expected: pa.Schema | None = None,
+    passed: tuple[Passed, ...] = (),
 ) -> Transformed:
     """Build the relation that holds a batch after its transforms.
 
@@ -110,6 +119,8 @@ def apply(  # noqa: PLR0913 - one call, the rest by name
         cursor: the cursor column of the source.
         lookup: reads the tables that joins refer to.
         file: the pipeline's YAML file, for messages.
+        expected: the schema that these transforms gave last time.
+        passed: transforms that the rows have behind them already.
 
     Raises:
         SpecError: a required transform can never work.
@@ -118,10 +129,10 @@ def apply(  # noqa: PLR0913 - one call, the rest by name
     rows = count(connection, source_view)
     known = columns(connection, source_view)
     cursor = cursor if cursor in known else None
-    state = Transformed(source_view, rows, (), (), cursor, {name: name for name in known})
-    chain = _Chain(connection, lookup, file)
-    for position, spec in enumerate(specs):
-        state = chain.advance(state, spec, position)
+    state = Transformed(source_view, rows, (), (), cursor, {name: name for name in known}, passed)
+    chain = _Chain(connection, lookup, file, expected)
+    for spec in specs:
+        state = chain.advance(state, spec)
     return state
 
 
@@ -130,12 +141,13 @@ class _Chain:
     connection: duckdb.DuckDBPyConnection
     lookup: Lookup
     file: str | None
+    expected: pa.Schema | None
 
-    def advance(self, state: Transformed, spec: TransformSpec, position: int) -> Transformed:
+    def advance(self, state: Transformed, spec: TransformSpec) -> Transformed:
         """The state after one more transform, or after skipping it."""
         started = time.perf_counter()
         try:
-            after = self._run(state, spec, position)
+            after = self._run(state, spec)
         except FatalError:
             raise
         except PipelinesError as error:
@@ -143,25 +155,38 @@ class _Chain:
                 raise
             after = _skipped(state, spec, str(error))
         outcome = replace(after.outcomes[-1], seconds=time.perf_counter() - started)
-        return replace(after, outcomes=(*state.outcomes, outcome))
+        return replace(after, outcomes=(*state.outcomes, outcome), passed=(*state.passed, Passed.of(spec)))
 
-    def _run(self, state: Transformed, spec: TransformSpec, position: int) -> Transformed:
+    def _run(self, state: Transformed, spec: TransformSpec) -> Transformed:
         import duckdb
 
         known = columns(self.connection, state.relation)
-        step = Step(self.connection, spec.body, spec.label, state.relation, known, state.cursor, self.lookup)
+        step = Step(
+            self.connection, spec.body, spec.label, state.relation, known, state.cursor, self.lookup, spec.unmapped
+        )
         try:
-            built = _kind(spec).build(step)
+            built = KINDS[spec.kind].build(replace(step, expected=self.expected))
             rejected = count(self.connection, built.rejects) if built.rejects else 0
             rows = state.rows if built.same_rows else _prove(self.connection, built)
         except SpecError as error:
             raise _located(spec, self.file, error) from error
         except (InvalidData, duckdb.Error) as error:
             raise _failed(spec, self.file, error) from error
-        rejects = (Rejects(built.rejects, position, rejected),) if built.rejects and rejected else ()
+        rejects: tuple[Rejects, ...] = ()
+        if built.rejects and rejected:
+            rejects = (Rejects(built.rejects, rejected, state.passed, state.origins),)
         origins = {out: state.origins[name] for out, name in built.origins.items() if name in state.origins}
-        outcome = TransformOutcome(spec.label, spec.kind, state.rows, rows, 0.0)
+        outcome = _outcome(spec, state.rows, rows, rejected, built)
         return Transformed(built.relation, rows, (outcome,), state.rejects + rejects, built.cursor, origins)
+
+
+def _outcome(spec: TransformSpec, before: int, after: int, rejected: int, built: Built) -> TransformOutcome:
+    kept = before - rejected
+    dropped = max(kept - after, 0) if built.dropped is None else built.dropped
+    added = after - (kept - dropped)
+    return TransformOutcome(
+        spec.label, spec.kind, before, after, 0.0, dropped=dropped, added=added, rejected=rejected, note=built.note
+    )
 
 
 def _prove(connection: duckdb.DuckDBPyConnection, built: Built) -> int:
@@ -172,17 +197,8 @@ def _prove(connection: duckdb.DuckDBPyConnection, built: Built) -> int:
 
 
 def _skipped(state: Transformed, spec: TransformSpec, error: str) -> Transformed:
-    return replace(state, outcomes=(TransformOutcome(spec.label, spec.kind, state.rows, state.rows, 0.0, error),))
-
-
-def _kind(spec: TransformSpec) -> Kind:
-    if spec.kind in KINDS:
-        return KINDS[spec.kind]
-    msg = (
-        f"Transforms of kind `{spec.kind}` cannot run yet: the isolated Python is a later capability. "
-        "Use `function`, `map` or `sql`."
-    )
-    raise SpecError(msg)
+    outcome = TransformOutcome(spec.label, spec.kind, state.rows, state.rows, 0.0, error, skipped=1)
+    return replace(state, outcomes=(outcome,))
 
 
 def _located(spec: TransformSpec, file: str | None, error: SpecError) -> SpecError:

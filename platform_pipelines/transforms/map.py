@@ -1,7 +1,9 @@
 """``map``: the columns that go on, each from a column or path, converted, with a default.
 
-The output has exactly the mapped columns; the cursor is kept besides, as
-``_pipelines_cursor``, where no column of its own name passes it on unchanged.
+The output has exactly the mapped columns, and with ``unmapped: keep`` the columns
+besides from which none is taken whole; the cursor is kept in any case, as
+``_pipelines_cursor`` where no column of its own name passes it on unchanged. Names
+with dots become fields of a struct, which is NULL where all its fields are NULL.
 A row with a value that cannot be converted is rejected.
 NULL semantics: NULL stays NULL, unless ``default`` says what stands for NULL and
 for a missing column or path. ``default: null`` only allows it to be missing.
@@ -9,46 +11,26 @@ for a missing column or path. ``default: null`` only allows it to be missing.
 
 from __future__ import annotations
 
-import datetime as dt
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines.convert import Converter, converter
 from platform_pipelines.duck import literal, quote
-from platform_pipelines.errors import InvalidData, SpecError
-from platform_pipelines.transforms import paths
-from platform_pipelines.transforms.step import CURSOR_COLUMN, Built, Step, mapping
+from platform_pipelines.errors import InvalidData
+from platform_pipelines.relations import family
+from platform_pipelines.transforms import calling, outputs, paths
+from platform_pipelines.transforms.converters import Call
+from platform_pipelines.transforms.nesting import nested
+from platform_pipelines.transforms.step import CURSOR_COLUMN, Built, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-_KEYS = ("from", "convert", "default")
+    from platform_pipelines.transforms.outputs import Output
+
 #: characters of a value that a reason quotes
 _SHOWN = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One output column as declared.
-
-    Attributes:
-        name: its name.
-        path: where its value comes from.
-        explicit: whether the YAML names the path.
-        convert: how it is converted.
-        defaulted: whether a default is declared.
-        default: a scalar, or None for NULL.
-    """
-
-    name: str
-    path: str
-    explicit: bool
-    convert: Converter | None = None
-    convert_name: str = ""
-    defaulted: bool = False
-    default: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,68 +45,65 @@ class Column:
 
 def check(body: Any) -> None:  # noqa: ANN401 - any YAML value
     """See :meth:`Kind.check`."""
-    for name, value in mapping(body, "`map`").items():
-        _parse(name, value)
+    outputs.parse(body)
 
 
 def build(step: Step) -> Built:
     """See :meth:`Kind.build`."""
-    outputs = [_parse(name, value) for name, value in mapping(step.body, "`map`").items()]
-    made = {output.name: _column(step, output) for output in outputs}
-    cursor = _keep_cursor(step, made)
-    fails = [column.fails for column in made.values() if column.fails]
-    source, bad = quote(step.source), " or ".join(fails)
-    picked = ", ".join(f"{column.sql} as {quote(name)}" for name, column in made.items())
+    declared = outputs.parse(step.body)
+    made: dict[str, Column] = {}
+    for output in declared:
+        step, made[output.name] = _column(step, output)
+    kept = _unmapped(step, declared)
+    cursor = _keep_cursor(step, made, kept)
+    bad = " or ".join(column.fails for column in made.values() if column.fails)
+    source = quote(step.source)
+    picked = nested({name: column.sql for name, column in made.items()} | {name: quote(name) for name in kept})
     relation = step.view(f"select {picked} from {source}" + (f" where not ({bad})" if bad else ""))
-    origins = {name: column.origin for name, column in made.items() if column.origin is not None}
+    origins = {name: column.origin for name, column in made.items() if column.origin is not None and "." not in name}
     rejects = _rejects(step, bad, made) if bad else None
-    return Built(relation, origins, cursor, rejects=rejects, same_rows=not bad)
+    return Built(relation, origins | {name: name for name in kept}, cursor, rejects=rejects, same_rows=not bad)
 
 
-def _parse(name: str, value: Any) -> Output:  # noqa: ANN401 - any YAML value
-    if value is None:
-        return Output(name, name, explicit=True)
-    if isinstance(value, str) and value:
-        return Output(name, value, explicit=True)
-    known = mapping(value, f"`map.{name}`", _KEYS)
-    convert, path, default = known.get("convert"), known.get("from") or name, known.get("default")
-    if not isinstance(path, str) or not isinstance(convert, str | None):
-        msg = f"`map.{name}`: `from` and `convert` must be texts."
-        raise SpecError(msg)
-    return Output(
-        name,
-        path,
-        explicit="from" in known or "default" not in known,
-        convert=converter(convert) if convert else None,
-        convert_name=convert or "",
-        defaulted="default" in known,
-        default=_scalar(name, default),
-    )
+def _unmapped(step: Step, declared: Sequence[Output]) -> list[str]:
+    """Columns that go on as they are: none is taken whole, and no output has their name."""
+    if step.unmapped == "drop":
+        return []
+    taken = {output.path for output in declared}
+    named = {output.name.lower().split(".")[0] for output in declared}
+    return [name for name in step.columns if name not in taken and name.lower() not in named]
 
 
-def _scalar(name: str, default: Any) -> Any:  # noqa: ANN401 - any YAML value
-    if default is None or isinstance(default, bool | int | float | str | Decimal | dt.date):
-        return default
-    msg = f"`map.{name}.default` must be a text, a number, true, false or null, not {default!r}."
-    raise SpecError(msg)
-
-
-def _column(step: Step, output: Output) -> Column:
+def _column(step: Step, output: Output) -> tuple[Step, Column]:
+    """The column, and the step it is computed in: functions of a user's own add their results to its rows."""
     place = paths.find(step, output.path)
     if place is None:
         if not output.defaulted:
             raise _missing(step, output)
-        return Column(_default(step, output, output.convert.type if output.convert else None))
-    value = output.convert.sql(place.sql, place.type) if output.convert else place.sql
-    kind = output.convert.type if output.convert else place.type
+        return step, Column(_default(step, output, _type(output)))
+    value, kind, excuse = place.sql, place.type, "null"
     tests = [place.broken] if place.broken else []
-    if output.convert and not output.convert.exact:
-        tests.append(f"({place.sql} is not null and ({value}) is null)")
+    for each in output.convert:
+        if isinstance(each, Call):
+            function = calling.load(each.path)
+            source, result, reason = calling.apply(step, function, value)
+            step, value, kind = replace(step, source=source), result, function.type
+            tests, excuse = [*tests, f"{reason} is not null"], reason
+        else:
+            converted = each.sql(value, kind)
+            tests += [] if each.exact else [f"({value} is not null and ({converted}) is null)"]
+            value, kind = converted, each.type
     fails = " or ".join(tests) or None
     if output.default is not None:
         value = f"coalesce({value}, {_default(step, output, kind)})"
     origin = place.column if value == place.sql else None
-    return Column(value, origin, fails, _reason(output, place) if fails else "null")
+    return step, Column(value, origin, fails, _reason(output, place, excuse) if fails else "null")
+
+
+def _type(output: Output) -> str | None:
+    """The DuckDB type that the converters end in; None without converters."""
+    last = output.convert[-1] if output.convert else None
+    return calling.load(last.path).type if isinstance(last, Call) else last.type if last else None
 
 
 def _missing(step: Step, output: Output) -> InvalidData:
@@ -136,15 +115,15 @@ def _missing(step: Step, output: Output) -> InvalidData:
     )
 
 
-def _reason(output: Output, place: paths.Place) -> str:
-    target = f"cannot be converted to {output.convert_name}" if output.convert else "lies in text that is not JSON"
+def _reason(output: Output, place: paths.Place, excuse: str) -> str:
+    target = f"cannot be converted to {output.said}" if output.convert else "lies in text that is not JSON"
     if place.broken:
         root = quote(output.path.split(".")[0])
         shown = f"coalesce(cast({place.sql} as varchar), cast({root} as varchar))"
     else:
         shown = f"cast({place.sql} as varchar)"
     head, tail = literal(f"{output.name}: '"), literal(f"' {target}")
-    return f"{head} || left({shown}, {_SHOWN}) || {tail}"
+    return f"{head} || left({shown}, {_SHOWN}) || {tail} || coalesce(' (' || {excuse} || ')', '')"
 
 
 def _default(step: Step, output: Output, kind: str | None) -> str:
@@ -160,23 +139,29 @@ def _default(step: Step, output: Output, kind: str | None) -> str:
     else:
         written = literal(str(value))
     kind = kind or ("double" if isinstance(value, float) else None)
-    written = f"cast({written} as {kind})" if kind else written
+    typed = f"cast({written} as {kind})" if kind else written
+    number = isinstance(value, int | float | Decimal) and kind and family(kind.upper()) in {"integer", "decimal"}
     try:
-        step.connection.execute(f"select {written}")
+        row = step.connection.execute(f"select {f'{typed} = {written}' if number else typed}").fetchone()
     except duckdb.Error as error:
-        msg = (
-            f"`map.{output.name}.default` {value!r} is no value of the column's type {kind}. "
-            "Convert the column, or change the default."
-        )
-        raise InvalidData(msg) from error
-    return written
+        raise _no_default(output, kind) from error
+    if number and row != (True,):  # a cast rounds
+        raise _no_default(output, kind)
+    return typed
 
 
-def _keep_cursor(step: Step, made: dict[str, Column]) -> str | None:
+def _no_default(output: Output, kind: str | None) -> InvalidData:
+    return InvalidData(
+        f"`map.{output.name}.default` {output.default!r} is no value of the column's type {kind}. "
+        "Convert the column, or change the default."
+    )
+
+
+def _keep_cursor(step: Step, made: dict[str, Column], kept: Sequence[str]) -> str | None:
     """The output's cursor column; adds one where the mapping drops it."""
     if step.cursor is None:
         return None
-    if step.cursor in made and made[step.cursor].origin == step.cursor:
+    if step.cursor in kept or (step.cursor in made and made[step.cursor].origin == step.cursor):
         return step.cursor
     made[CURSOR_COLUMN] = Column(quote(step.cursor), step.cursor)
     return CURSOR_COLUMN
@@ -185,7 +170,8 @@ def _keep_cursor(step: Step, made: dict[str, Column]) -> str | None:
 def _rejects(step: Step, bad: str, made: Mapping[str, Column]) -> str:
     rule = literal(f"transform:{step.label}")
     reasons = [f"case when {column.fails} then {column.reason} end" for column in made.values() if column.fails]
+    came = ", ".join(quote(name) for name in step.columns)
     return step.view(
-        f"select *, {rule} as _pipelines_rule, [{rule}] as _pipelines_rules, "
+        f"select {came}, {rule} as _pipelines_rule, [{rule}] as _pipelines_rules, "
         f"concat_ws('; ', {', '.join(reasons)}) as _pipelines_reason from {quote(step.source)} where {bad}"
     )

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from platform_pipelines.transforms.step import Step
 
 
+#: digits that a double may not hold
+_DIGITS = "[0-9.]{16}"
+#: a JSON text as it is written, or a number of many digits
+_TOKENS = r'("(?:[^"\\]|\\.)*")|(-?[0-9][0-9.]{15,}(?:[eE][+-]?[0-9]+)?)'
+_MARK = "\ue000\ue001"
+_MARKED = f'"{_MARK}([^"]*)"|^{_MARK}(.*)$'
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a path leads.
@@ -55,9 +63,23 @@ def find(step: Step, path: str) -> Place | None:
 
 def _in_json(text: str, keys: list[str]) -> Place:
     # JSON Pointer (RFC 6901): any key can be written, which JSONPath in DuckDB does not allow.
-    pointer = "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
-    value = f"case when json_valid({text}) then json_extract_string({text}, {literal(pointer)}) end"
+    pointer = literal("".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys))
+    exact = f"case when regexp_matches({text}, {literal(_DIGITS)}) then {_verbatim(text, pointer)} "
+    value = f"case when json_valid({text}) then {exact} else json_extract_string({text}, {pointer}) end end"
     return Place(f"({value})", "VARCHAR", broken=f"({text} is not null and not json_valid({text}))")
+
+
+def _verbatim(text: str, pointer: str) -> str:
+    """Extracts from JSON text, numbers digit for digit: DuckDB's reader would make doubles of them.
+
+    Long numbers become marked texts on the way. Control characters tell them from
+    texts that look like numbers, for there are none in valid JSON.
+    """
+    tagged = f"regexp_replace({text}, {literal(_TOKENS)}, '\\1' || chr(1) || '\\2' || chr(2), 'g')"
+    numbers = f"replace({tagged}, chr(1) || chr(2), '')"
+    quoted = f"""replace(replace({numbers}, chr(1), '"' || {literal(_MARK)}), chr(2), '"')"""
+    found = f"json_extract_string({quoted}, {pointer})"
+    return f"regexp_replace({found}, {literal(_MARKED)}, '\\1\\2', 'g')"
 
 
 def _inside(step: Step, place: Place, key: str) -> Place | None:

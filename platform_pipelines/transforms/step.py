@@ -6,7 +6,7 @@ The order of the steps, counting and failures are left to ``chain``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import SpecError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     import duckdb
+    import pyarrow as pa
 
     from platform_pipelines.relations import Lookup
 
@@ -35,6 +36,8 @@ class Step:
         columns: its columns with their DuckDB types.
         cursor: the column that orders versions of a row; None if there is none.
         lookup: reads the tables that joins refer to.
+        expected: what the whole chain gave last time, so that new columns keep their types; None the first time.
+        unmapped: what ``map`` does with columns that it takes nothing from.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -44,6 +47,8 @@ class Step:
     columns: Mapping[str, str]
     cursor: str | None
     lookup: Lookup
+    unmapped: Literal["drop", "keep"] = "drop"
+    expected: pa.Schema | None = None
 
     def view(self, sql: str) -> str:
         """Create a temporary view and return its name; nothing is computed yet."""
@@ -71,6 +76,9 @@ class Built:
             ``_pipelines_reason``; None where that cannot happen.
         same_rows: whether there is one row out for each row in, for certain.
         computed: output columns whose computation may fail.
+        dropped: rows in that have no row out, where the kind knows better than
+            the difference says; rejects not counted.
+        note: one sentence about these rows for people.
     """
 
     relation: str
@@ -79,6 +87,8 @@ class Built:
     rejects: str | None = None
     same_rows: bool = False
     computed: tuple[str, ...] = field(default=())
+    dropped: int | None = None
+    note: str = ""
 
 
 class Kind(Protocol):

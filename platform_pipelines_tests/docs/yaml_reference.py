@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter
 from platform_pipelines.spec.destination import DestinationSpec
 from platform_pipelines.spec.partitions import TimePartitions, ValuePartitions
 from platform_pipelines.spec.pipeline import PipelineSpec
-from platform_pipelines.spec.quality import GateSpec, QualitySpec, SchemaContract
+from platform_pipelines.spec.quality import AlertSpec, ApprovalSpec, GateSpec, QualitySpec, SchemaContract
 from platform_pipelines.spec.rules import Reference, Rule, RuleSpec
 from platform_pipelines.spec.source import CursorSpec, DeletesSpec, SourceSpec
 from platform_pipelines.spec.timing import Retries, Schedule, Triggers
@@ -31,6 +31,8 @@ _SECTIONS: list[tuple[str, type[BaseModel]]] = [
     ("source.deletes", DeletesSpec),
     ("quality", QualitySpec),
     ("quality.gate", GateSpec),
+    ("quality.approval", ApprovalSpec),
+    ("quality.alert", AlertSpec),
     ("quality.schema_contract", SchemaContract),
     ("destinations[]", DestinationSpec),
     ("partitions by time", TimePartitions),
@@ -51,6 +53,7 @@ _MEANINGS: dict[Any, str] = {
     "type": "Which rule this is.",
     "field": "A column.",
     "fields": "Columns.",
+    "check": "Import path of a pandera Check, or of a function that judges a Series or a DataFrame, module:name.",
     "pattern": "A Python regular expression; it may match anywhere, so anchor it.",
     "min": "Lower bound, inclusive.",
     "max": "Upper bound, inclusive.",

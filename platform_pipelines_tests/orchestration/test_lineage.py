@@ -42,6 +42,20 @@ def test_map_renames_and_reaches_into_columns() -> None:
     }
 
 
+def test_map_builds_columns_of_fields_and_keeps_others() -> None:
+    body = {"who.mail": "contact.email", "who.key": "id", "id": {"convert": "string"}}
+    spec = TransformSpec.model_validate({"kind": "map", "body": body, "label": "map", "unmapped": "keep"})
+    lineage = through(COLUMNS, [spec], LANDING)
+    assert lineage is not None
+    assert {name: [dep.column_name for dep in deps] for name, deps in lineage.deps_by_column.items()} == {
+        "who": ["contact", "id"],
+        "id": ["id"],
+        "contact": ["contact"],
+        "amount": ["amount"],
+        "a.b": ["a.b"],
+    }
+
+
 def test_filters_and_masks_keep_columns() -> None:
     assert followed(("filter", "amount > 0"), ("mask", {"id": "sha256"})) == {name: [name] for name in COLUMNS}
 

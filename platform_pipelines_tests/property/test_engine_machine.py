@@ -100,16 +100,21 @@ class Expected:
         """The newest version of each key."""
         self.merged |= rows
 
+    def forget(self, rows: dict[int, Version]) -> None:
+        """Keys that the source does not have any more."""
+        self.merged = {number: row for number, row in self.merged.items() if number in rows}
+
 
 class Engine(RuleBasedStateMachine):
     """One pipeline; its source and destinations change, break and come late."""
 
-    @initialize(partitioned=st.booleans(), appending=st.booleans())
-    def begin(self, *, partitioned: bool, appending: bool) -> None:
+    @initialize(partitioned=st.booleans(), mode=st.sampled_from(["append", "merge", "detect"]))
+    def begin(self, *, partitioned: bool, mode: str) -> None:
         self.root = Path(tempfile.mkdtemp())
         self.space = self.root.name
-        self.partitioned, self.appending = partitioned, appending
+        self.partitioned, self.appending, self.detecting = partitioned, mode == "append", mode == "detect"
         self.rows: dict[int, Version] = {}
+        self.highest: dict[int, int] = {}
         self.count = 0
         self.feeds = {key: Expected() for key in (REGIONS if partitioned else ("all",))}
         self.targets = {"first"}
@@ -125,24 +130,25 @@ class Engine(RuleBasedStateMachine):
         number = 2 * self.count + REGIONS.index(region)
         self.count += 1
         low = self._feed(number).low or 0
-        self.rows[number] = (number, None if step is None else low + step, value)
+        self._put(number, None if step is None else low + step, value)
 
     @precondition(lambda self: self.rows)
-    @rule(data=st.data(), step=st.integers(0, LAG + 3), value=st.sampled_from("ab"))
-    def update(self, data: st.DataObject, step: int, value: str) -> None:
-        """A new version, no older than the last one; it may be of the same instant."""
+    @rule(data=st.data(), step=st.none() | st.integers(0, LAG + 3), value=st.sampled_from("ab"))
+    def update(self, data: st.DataObject, step: int | None, value: str) -> None:
+        """A new version, no older than the last one; it may be of the same instant, or lose its cursor."""
         number = data.draw(st.sampled_from(sorted(self.rows)))
-        at = self.rows[number][1]
-        if at is not None:
-            at = max(at, self._feed(number).low or 0) + step
-        elif step:
-            at = (self._feed(number).low or 0) + step
-        self.rows[number] = (number, at, value)
+        at, low = self.rows[number][1], self._feed(number).low or 0
+        if step is None:
+            self._put(number, None, value)
+        elif at is None:  # a cursor that it had before would pass for the version of that time
+            self._put(number, max(self.highest.get(number, -1) + 1, low) + step, value)
+        else:
+            self._put(number, max(at, low) + step, value)
 
     @precondition(lambda self: self.rows)
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
-        """Gone at the source; a destination learns of it from the next full refresh."""
+        """Gone at the source; a destination learns of it from the keys, or from the next full refresh."""
         del self.rows[data.draw(st.sampled_from(sorted(self.rows)))]
 
     # the pipeline
@@ -200,9 +206,17 @@ class Engine(RuleBasedStateMachine):
                 feed.anew = True
         report = self._run(self._project(breaks=breaks), full_refresh=full and pages is None, partitions=keys)
         for key in keys or self.feeds:
-            self.feeds[key].land({n: row for n, row in self.rows.items() if self._feed(n) is self.feeds[key]})
+            rows = {n: row for n, row in self.rows.items() if self._feed(n) is self.feeds[key]}
+            self.feeds[key].land(rows)
+            if self.detecting:
+                self.feeds[key].forget(rows)
         if breaks == "no":
             assert report.error is None
+
+    def _put(self, number: int, at: int | None, value: str) -> None:
+        self.rows[number] = (number, at, value)
+        if at is not None:
+            self.highest[number] = max(self.highest.get(number, at), at)
 
     def _feed(self, number: int) -> Expected:
         return self.feeds[REGIONS[number % 2]] if self.partitioned else self.feeds["all"]
@@ -251,6 +265,8 @@ class Engine(RuleBasedStateMachine):
                 for name in sorted(self.targets)
             ],
         }
+        if self.detecting:
+            config["source"]["deletes"] = {"detect": "key_difference", "max_share": 1, "action": "hard"}
         if self.partitioned:
             config["partitions"] = {"by": "value", "field": "region", "values": list(REGIONS)}
         connectors: dict[str, Connector] = {
@@ -267,4 +283,4 @@ class Engine(RuleBasedStateMachine):
 
 
 TestEngine = Engine.TestCase
-TestEngine.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestEngine.settings = settings(max_examples=50, stateful_step_count=20, deadline=None)

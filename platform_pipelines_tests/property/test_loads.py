@@ -69,7 +69,7 @@ class Merged:
         applied = 0
         for key, (value, version, gone) in step.rows.items():
             there = self.rows.get(key)
-            if there and not (_newer(version, there[1]) or (fresh and there[2] == mine)):
+            if there and not (_newer(version, there[1]) or (there[2] == mine and (fresh or version is None))):
                 continue
             if gone:
                 applied += key in self.rows

@@ -9,6 +9,7 @@ import pytest
 from platform_pipelines.connectors.registry import capabilities, check_config, connector_types, open_connector
 from platform_pipelines.errors import SpecError
 from platform_pipelines.spec import ConnectorSpec
+from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,3 +86,9 @@ def test_capabilities_import_nothing_heavy() -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_secret_fields_are_masked_though_they_are_no_references(tmp_path: Path) -> None:
+    spec = ConnectorSpec("pg", "postgres", {"type": "postgres", "dsn": "host=db password=written-out user=x"})
+    open_connector(spec, tmp_path)
+    assert mask("authentication with written-out failed") == "authentication with *** failed"

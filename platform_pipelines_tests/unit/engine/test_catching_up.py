@@ -67,6 +67,28 @@ def test_batches_without_a_common_type_are_loaded_one_after_the_other(world: Wor
     assert (report.error, loaded(world)) == (None, ["7", "7"])
 
 
+def test_versions_without_a_cursor_count_as_they_would_have(world: World) -> None:
+    """A version that lost its cursor is newer than those read before it, and older than those read behind it."""
+    histories = {1: [5, None, 3, 4], 2: [5, None], 3: [None, 2], 4: [3, 5], 5: [5, None, 6, None]}
+    source = {"connector": "mem", "stream": "rows", "mode": "incremental"}
+    cursor = {"field": "at", "on_missing": "include", "lag": "10s"}
+    merge = {"connector": "mem", "mode": "merge", "key": ["id"]}
+    prompt, late = {"name": "prompt", "table": "prompt"} | merge, {"name": "late", "table": "late"} | merge
+    project = world.project(source=source | {"cursor": cursor}, destinations=[prompt])
+    for step in range(4):
+        world.put(
+            [
+                {"id": number, "at": None if history[step] is None else at(history[step]), "step": step}
+                for number, history in histories.items()
+                if step < len(history)
+            ]
+        )
+        assert world.run(project).error is None
+    world.run(world.project(source=source | {"cursor": cursor}, destinations=[prompt, late]))
+    found = {row["id"]: row["step"] for row in world.rows("prompt")}
+    assert found == {row["id"]: row["step"] for row in world.rows("late")} == {1: 3, 2: 1, 3: 1, 4: 1, 5: 3}
+
+
 def test_batches_of_one_extract_without_a_common_type_are_a_named_error() -> None:
     with pytest.raises(SchemaDrift, match=r"differ in the type of a column: `value` string → int64"):
         unified([pa.schema([("value", pa.string())]), pa.schema([("value", pa.int64())])])

@@ -11,6 +11,7 @@ import pyarrow as pa
 from platform_pipelines import duck
 from platform_pipelines.connectors.duckdb import DuckDBConnector
 from platform_pipelines.connectors.memory import MemoryConnector
+from platform_pipelines.engine import RunRequest, run
 from platform_pipelines.engine.knownkeys import KNOWN, collect, compact
 from platform_pipelines.errors import ConnectError, DeletesRefused
 from platform_pipelines.model import Page, Rejected
@@ -347,3 +348,40 @@ def _known(log: Any) -> list[int]:
     with duck.connect() as connection:
         assert collect(connection, log, 1, ("id",)) is not None
         return [row[0] for row in connection.execute(f"select id from {KNOWN} order by id").fetchall()]
+
+
+def test_a_hard_delete_by_field_leaves_no_tombstone(world: World) -> None:
+    """Documented: an older version that comes late from another partition is inserted; a soft delete outlasts it."""
+    partitions = {"by": "value", "field": "region", "values": ["eu", "us"]}
+    cursor = {"connector": "mem", "stream": "rows", "mode": "incremental", "cursor": {"field": "at"}}
+    older = {"id": 1, "at": at(1), "region": "us", "deleted": None}
+    newer = {"id": 1, "at": at(5), "region": "eu", "deleted": "yes"}
+    for action, left in (("hard", [("us", None)]), ("soft", [("eu", "yes")])):
+        name = f"out_{action}"
+        project = world.project(
+            source=cursor | {"deletes": {"field": "deleted", "action": action}},
+            destinations=[MERGE | {"table": name}],
+            partitions=partitions,
+            name=f"p_{action}",
+        )
+        world.put([older, newer])
+        for key in ("eu", "us"):
+            assert run(project, RunRequest(f"p_{action}", partitions=(key,))).error is None
+        assert [(row["region"], row["deleted"]) for row in world.rows(name)] == left
+
+
+def test_a_version_that_comes_late_from_another_partition_goes_with_its_next_run(world: World) -> None:
+    partitions = {"by": "value", "field": "region", "values": ["eu", "us"]}
+    project = detecting(world, {"max_share": 1}, partitions=partitions)
+    world.put([{"id": 1, "at": at(1), "region": "us"}, {"id": 2, "at": at(1), "region": "us"}])
+    world.run(project, partitions=("us",), only="landing")
+    world.put([{"id": 1, "at": at(5), "region": "eu"}, {"id": 2, "at": at(1), "region": "us"}])
+    world.run(project, partitions=("eu",))
+    world.put([{"id": 2, "at": at(1), "region": "us"}])
+    world.run(project, partitions=("eu",))
+    assert world.ids() == []
+    for stage in ("validated", "out"):
+        world.run(project, partitions=("us",), only=stage)
+    assert world.ids() == [1, 2]
+    assert world.run(project, partitions=("us",)).error is None
+    assert world.ids() == [2]

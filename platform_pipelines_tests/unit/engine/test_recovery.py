@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from platform_pipelines.engine import dead_letters, load, replay_dead_letters
-from platform_pipelines.engine.deadletters import _land_replay
+from platform_pipelines.engine.replaying import land_replay
 from platform_pipelines_tests.unit.engine.world import FEED, World, at
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_a_replay_that_was_killed_is_finished_by_the_next(world: World) -> None:
     world.run(world.project(quality=AGE))
     lenient = world.project()
     context = world.context(lenient)
-    assert _land_replay(context, context.log(FEED))  # here it is killed
+    assert land_replay(context, context.log(FEED))  # here it is killed
     assert replay_dead_letters(lenient, "p").status == "success"
     assert world.ids() == [1, 2]
     assert replay_dead_letters(lenient, "p").status == "nothing_new"

@@ -18,6 +18,7 @@ destinations:
   - {connector: {type: memory}, name: d}
 """
 KINDS = "map, filter, sql, join, aggregate, mask, python, function"
+SETTINGS = "label, required, unmapped, at"
 NOT_A_DURATION = "is not a duration. Write seconds, or a number with a unit: 500ms, 10s, 15m, 1h, 2d, 1w."
 
 
@@ -241,8 +242,11 @@ def test_quality(written: str, message: str) -> None:
 
 
 TRANSFORMS = [
-    ("python: return record", "The isolated `python` transform is not available yet; use `function` or `sql`."),
-    ("fliter: a", f"Unknown key `fliter` in `transforms[0]`. Allowed: {KINDS}, label, required. Did you mean `filter`?"),
+    ("python: ''", "`python` in `transforms[0]` must be a text that is not empty, not ''."),
+    (
+        "fliter: a",
+        f"Unknown key `fliter` in `transforms[0]`. Allowed: {KINDS}, {SETTINGS}. Did you mean `filter`?",
+    ),
     ("{filter: a, sql: b}", f"`transforms[0]` has filter and sql. Write exactly one of {KINDS} in each."),
     ("label: x", f"`transforms[0]` does nothing. Write exactly one of {KINDS} in each."),
     ("filter: ''", "`filter` in `transforms[0]` must be a text that is not empty, not ''."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 import threading
@@ -177,3 +178,40 @@ def test_registering_and_masking_from_many_threads() -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+@pytest.mark.parametrize("user", ["", "a", "bo", "amy"])
+def test_basic_authentication_hides_the_password_however_it_is_aligned(user: str) -> None:
+    register("correct-horse/battery?")
+    header = base64.b64encode(f"{user}:correct-horse/battery?".encode()).decode()
+    urlsafe = header.replace("+", "-").replace("/", "_")
+    assert "***" in mask(header)
+    assert all(header[i : i + 8] not in mask(header) for i in range(8, len(header) - 12))
+    assert "***" in mask(urlsafe)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    ["p%c3%a4%20ss%2fw%40rd", "a &lt;b&gt; c", json.dumps(json.dumps('quo"te\\d secret'))],
+)
+def test_forms_that_servers_and_formatters_make_are_masked(shown: str) -> None:
+    for secret in ("pä ss/w@rd", "a <b> c", 'quo"te\\d secret'):
+        register(secret)
+    assert mask(shown).strip('"\\') == "***"
+
+
+def test_pieces_of_a_password_that_a_driver_cut_are_masked() -> None:
+    register("postgresql://alice:first-half@second-half@db.example.com/x")
+    assert mask('could not translate host name "second-half@db.example.com"') == (
+        'could not translate host name "***@db.example.com"'
+    )
+
+
+def test_pieces_of_other_secrets_are_left_alone() -> None:
+    register("/data/warehouse/file")
+    assert mask("destination warehouse") == "destination warehouse"
+
+
+def test_short_passwords_are_masked_where_it_is_said_that_they_are_one() -> None:
+    assert mask("refused: host=db password=abc user=x") == "refused: host=db password=*** user=x"
+    assert mask("postgresql://u:abc@db/x") == "postgresql://u:***@db/x"

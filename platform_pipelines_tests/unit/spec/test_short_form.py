@@ -144,8 +144,10 @@ def test_a_destination_may_mix_forms() -> None:
 
 
 def test_transforms_keep_their_labels() -> None:
-    message = refused(transforms=[{"label": "Normalize email", "python": "return record"}])
-    assert message == "The isolated `python` transform is not available yet; use `function` or `sql`."
+    spec = read(SAVED, transforms=[{"label": "Normalize email", "python": "return record"}])
+    assert [(each.label, each.kind, each.body) for each in spec.transforms] == [
+        ("Normalize email", "python", "return record")
+    ]
 
 
 @pytest.mark.parametrize(

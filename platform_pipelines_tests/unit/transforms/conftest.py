@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from platform_pipelines import duck
-from platform_pipelines.spec.transform import TransformSpec
+from platform_pipelines.spec.transform import SETTINGS, TransformSpec
 from platform_pipelines.transforms import chain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import duckdb
     import pyarrow as pa
@@ -29,7 +29,9 @@ class Bench:
         self.connection = connection
         self.tables: dict[str, pa.Table] = {}
 
-    def lookup(self, connector: str, table: str, columns: tuple[str, ...]) -> pa.RecordBatchReader:
+    def lookup(
+        self, connector: str, table: str, columns: tuple[str, ...], _options: Mapping[str, Any] | None = None
+    ) -> pa.RecordBatchReader:
         found = self.tables[f"{connector}.{table}"]
         return (
             found.select([name for name in columns if name in found.column_names]) if columns else found
@@ -55,10 +57,10 @@ def specs(*steps: dict[str, Any]) -> list[TransformSpec]:
     made = []
     for position, step in enumerate(steps, start=1):
         rest = dict(step)
-        label, required = rest.pop("label", None), rest.pop("required", True)
+        settings = {key: rest.pop(key) for key in SETTINGS if key in rest}
         ((kind, body),) = rest.items()
-        label = label or f"{kind} {position}"
-        made.append(TransformSpec(kind=kind, body=body, label=label, required=required, line=10 + position))
+        settings.setdefault("label", f"{kind} {position}")
+        made.append(TransformSpec(kind=kind, body=body, line=10 + position, **settings))
     return made
 
 

@@ -169,7 +169,7 @@ def test_rejected_rows_keep_their_columns_and_say_why(bench: Bench) -> None:
     done = bench.apply(source, {"label": "Clean", "map": mapped})
     assert bench.read(done.relation) == []
     (rejects,) = done.rejects
-    assert (rejects.position, rejects.rows) == (0, 3)
+    assert (rejects.passed, rejects.rows) == ((), 3)
     assert bench.table(rejects.relation).to_pylist()[1] == {
         "id": 2,
         "age": "abc",
@@ -204,7 +204,8 @@ def test_cursor_is_kept_besides_when_it_is_not_mapped(bench: Bench) -> None:
         ([], "`map` must be a mapping"),
         ({"a": 5}, "`map.a` must be a mapping"),
         ({"a": {"form": "b"}}, "`map.a` has the unknown key `form`. Allowed: from, convert, default"),
-        ({"a": {"from": 3}}, "`from` and `convert` must be texts"),
+        ({"a": {"from": 3}}, "`map.a`: `from` must be a text, not 3"),
+        ({"a": {"convert": [3]}}, "`convert` must be a text, or a list of texts"),
         ({"a": {"default": [1]}}, "`map.a.default` must be a text"),
     ],
 )

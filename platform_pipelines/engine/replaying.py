@@ -1,0 +1,163 @@
+"""Lands open dead letters anew, as batches of their own: what of them is open, and which of them go together.
+
+Rows that the rules rejected, and records that never became rows, make one batch.
+Rows that a transform stopped make one for each place where they were stopped and
+each schema they have, for they go on from there. A batch's manifest says which
+files of dead letters it took up, and so each is taken up once. Judging and loading
+are left to ``deadletters``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.engine.context import stamp
+from platform_pipelines.engine.landing import UNREAD_PREFIX
+from platform_pipelines.engine.schemas import unified
+from platform_pipelines.engine.unmoved import unmoved
+from platform_pipelines.store import Manifest
+from platform_pipelines.store.writer import PartWriter
+from platform_pipelines.transforms.passed import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from platform_pipelines.engine.context import Context
+    from platform_pipelines.store import DataFile, FeedLog, Verdict
+
+#: columns of a dead letter that say why it is one
+BOOKKEEPING = ("_pipelines_rule", "_pipelines_rules", "_pipelines_reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """Files of dead letters that go together.
+
+    Attributes:
+        rows: files of rows.
+        unread: files of records that never became rows.
+        replays: what the manifest says of them: epoch, sequence and files of each verdict.
+    """
+
+    rows: tuple[Path, ...] = ()
+    unread: tuple[Path, ...] = ()
+    replays: tuple[dict[str, Any], ...] = ()
+
+    def with_file(self, verdict: Verdict, file: DataFile, path: Path) -> Letters:
+        """These and one file more."""
+        said = {"epoch": verdict.epoch, "sequence": verdict.sequence, "files": [file.path]}
+        if is_unread(path):
+            return dataclasses.replace(self, unread=(*self.unread, path), replays=(*self.replays, said))
+        return dataclasses.replace(self, rows=(*self.rows, path), replays=(*self.replays, said))
+
+
+def is_unread(path: Path) -> bool:
+    """Whether a dead-letter file holds records that never became rows."""
+    return path.name.startswith(UNREAD_PREFIX)
+
+
+def open_verdicts(log: FeedLog) -> list[Verdict]:
+    """Sealed verdicts of the live epoch, with the dead letters that no replay has taken up and how many they are."""
+    epoch = log.live_epoch()
+    if epoch is None:
+        return []
+    taken, whole = _taken(log, epoch)
+    verdicts = (log.verdict(epoch, sequence) for sequence in sorted(log.sealed(epoch) - whole))
+    left = ((each, tuple(file for file in each.dead if file.path not in taken)) for each in verdicts if each)
+    return [dataclasses.replace(each, dead=dead, rejected=sum(f.rows for f in dead)) for each, dead in left if dead]
+
+
+def land_replay(context: Context, log: FeedLog) -> bool:
+    """Commit the open dead letters as batches; False if there are none."""
+    with log.lock(context.token):
+        log.sweep()
+        verdicts = open_verdicts(log)
+        epoch = log.live_epoch()
+        previous = log.last(epoch) if epoch is not None else None
+        if not verdicts or previous is None:
+            return False
+        for number, group in enumerate(_groups(log, verdicts), start=1):
+            log.commit(_manifest(context, log, previous, previous.sequence + number, group))
+    return True
+
+
+def _taken(log: FeedLog, epoch: int) -> tuple[set[str], set[int]]:
+    """Files of dead letters that replays took up, and sequences of which a replay took all."""
+    items = [item for manifest in log.replays(epoch) for item in manifest.replays]
+    files = {path for item in items for path in item.get("files", ())}
+    return files, {item["sequence"] for item in items if "files" not in item}
+
+
+def _groups(log: FeedLog, verdicts: list[Verdict]) -> Iterator[Letters]:
+    import pyarrow.parquet as pq
+
+    groups: dict[tuple[bytes, str] | None, Letters] = {}
+    for verdict in verdicts:
+        for file, path in zip(verdict.dead, log.paths(verdict.epoch, verdict.dead), strict=True):
+            schema = pq.read_schema(path)
+            marks = (schema.metadata or {}).get(KEY)
+            key = None if marks is None else (marks, str(schema.remove_metadata()))
+            groups[key] = groups.get(key, Letters()).with_file(verdict, file, path)
+    yield from groups.values()
+
+
+def _manifest(context: Context, log: FeedLog, previous: Manifest, sequence: int, group: Letters) -> Manifest:
+    folder = log.attempt_folder(previous.epoch, sequence)
+    rows, schema = _merge(group.rows, folder, "part", BOOKKEEPING)
+    rejects, _ = _merge(group.unread, folder, UNREAD_PREFIX, ())
+    return Manifest(
+        feed=log.feed,
+        epoch=previous.epoch,
+        sequence=sequence,
+        token=context.token,
+        run_id=context.run_id or context.token,
+        created_at=stamp(),
+        kind="replay",
+        files=rows,
+        rejects=rejects[0] if rejects else None,
+        read=sum(file.rows for file in (*rows, *rejects)),
+        schema=schema,
+        replays=group.replays,
+        **unmoved(previous),
+    )
+
+
+def _merge(
+    paths: tuple[Path, ...], folder: Path, prefix: str, dropped: tuple[str, ...]
+) -> tuple[tuple[DataFile, ...], pa.Schema | None]:
+    """Copy Parquet files into parts of one schema, without the dropped columns."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not paths:
+        return (), None
+    first = pq.read_schema(paths[0])
+    whole = unified(pq.read_schema(path) for path in paths)
+    schema = pa.schema([item for item in whole if item.name not in dropped], metadata=_marks(first))
+    writer = PartWriter(folder, schema, prefix=prefix)
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                writer.write(_widen(batch, schema))
+    return writer.close(), schema
+
+
+def _marks(schema: pa.Schema) -> dict[bytes | str, bytes | str] | None:
+    marks = (schema.metadata or {}).get(KEY)
+    return None if marks is None else {KEY: marks}
+
+
+def _widen(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    present = set(batch.schema.names)
+    columns = [
+        batch.column(item.name).cast(item.type) if item.name in present else pa.nulls(batch.num_rows, item.type)
+        for item in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

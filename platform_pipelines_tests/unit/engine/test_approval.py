@@ -1,0 +1,108 @@
+"""A batch of a low score waits for a person or a deadline; a run acts on the answer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from platform_pipelines.engine import approve, dead_letters, decided, waiting
+from platform_pipelines.errors import UsageError
+from platform_pipelines_tests.unit.engine.world import FEED, at
+
+if TYPE_CHECKING:
+    from platform_pipelines.engine import Project
+    from platform_pipelines_tests.unit.engine.world import World
+
+RULE = {"id": "amount", "type": "required", "fields": ["amount"]}
+
+
+def project_of(world: World, rules: tuple[dict[str, Any], ...] = (RULE,), **approval: Any) -> Project:
+    return world.project(quality={"rules": list(rules), "approval": {"min_score": 0.9, **approval}})
+
+
+@pytest.fixture
+def rows(world: World) -> list[dict[str, Any]]:
+    found = [{"id": 1, "amount": 5, "at": at(1)}, {"id": 2, "amount": None, "at": at(2)}]
+    world.put(found)
+    return found
+
+
+@pytest.mark.usefixtures("rows")
+def test_below_the_minimum_nothing_is_loaded_until_a_person_approves(world: World) -> None:
+    project = project_of(world)
+    held = world.run(project)
+    assert (held.status, held.exit_code) == ("gate_closed", 3)
+    assert f"`pipelines approve p {held.token}`" in str(held.error)
+    assert [request.score for request in waiting(project, "p")] == [0.5]
+    assert decided(project, "p") == []
+    assert world.run(project).status == "gate_closed"
+    (approved,) = approve(project, "p", held.token, by="ada")
+    assert approved.tokens[0] == held.token
+    assert len(decided(project, "p")) == 1
+    done = world.run(project)
+    assert (done.status, world.ids()) == ("success", [1])
+    verdict = project.store.feed(FEED).verdict(1, 1)
+    assert verdict is not None
+    assert (verdict.status, "approved by ada" in verdict.reason) == ("released", True)
+    assert waiting(project, "p") == []
+
+
+@pytest.mark.usefixtures("rows")
+def test_every_run_that_held_the_batch_may_be_named(world: World) -> None:
+    project = project_of(world)
+    first, second = world.run(project), world.run(project)
+    assert waiting(project, "p")[0].tokens == (first.token, second.token)
+    approve(project, "p", second.token, by="ada")
+    with pytest.raises(UsageError, match="was approved before"):
+        approve(project, "p", first.token, by="bob")
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_token_that_holds_nothing_is_refused(world: World) -> None:
+    project = project_of(world)
+    with pytest.raises(UsageError, match="None of its batches waits"):
+        approve(project, "p", "pt-nothing", by="ada")
+    held = world.run(project)
+    with pytest.raises(UsageError, match=f"Waiting are batches of the runs {held.token}"):
+        approve(project, "p", "pt-nothing", by="ada")
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(("then", "loaded", "dead"), [(None, [], 2), ("release", [1], 1)])
+def test_without_an_answer_the_deadline_decides(world: World, then: str | None, loaded: list[int], dead: int) -> None:
+    project = project_of(world, deadline=0.05, on_deadline=then)
+    held = world.run(project)
+    time.sleep(0.06)
+    assert len(decided(project, "p")) == 1
+    with pytest.raises(UsageError, match="has passed"):
+        approve(project, "p", held.token, by="ada")
+    assert world.run(project).status == "success"
+    assert world.ids() == loaded
+    assert len(dead_letters(project, "p")) == dead
+
+
+@pytest.mark.usefixtures("rows")
+def test_mended_rules_need_no_approval(world: World) -> None:
+    world.run(project_of(world))
+    project = project_of(world, ({**RULE, "fields": ["id"]},))
+    assert world.run(project).status == "success"
+    assert waiting(project, "p") == []
+
+
+@pytest.mark.usefixtures("rows")
+def test_an_approval_does_not_open_a_gate(world: World) -> None:
+    held = world.run(project_of(world))
+    project = world.project(quality={"rules": [RULE], "approval": {"min_score": 0.9}, "gate": {"max_rejected": 0}})
+    approve(project, "p", held.token, by="ada")
+    assert world.run(project).status == "gate_closed"
+    assert world.run(project, decision="release").status == "success"
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_batch_of_an_epoch_that_is_over_waits_no_longer(world: World) -> None:
+    project = project_of(world)
+    world.run(project)
+    world.run(project, full_refresh=True)
+    assert [request.epoch for request in waiting(project, "p")] == [2]

@@ -1,0 +1,186 @@
+"""Attacks by code that is already out of the language: every one must fail at the kernel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyseccomp
+import pytest
+
+from platform_pipelines.errors import InvalidData
+from platform_pipelines.isolated import process
+from platform_pipelines_tests.unit.isolated.conftest import raw, run
+
+if TYPE_CHECKING:
+    from platform_pipelines.isolated.limits import Limits
+
+ATTEMPTS = {
+    "read a file": "os.open('/etc/passwd', 0)",
+    "read a file by io": "builtins.open('/etc/hostname')",
+    "read its own text": "builtins.open(sys.modules['os'].__file__)",
+    "write a file": "os.open('/tmp/pipelines-escaped', 65, 0o666)",
+    "make a folder": "os.mkdir('/tmp/pipelines-escaped')",
+    "list a folder": "os.listdir('/')",
+    "remove a file": "os.unlink('/tmp/pipelines-escaped')",
+    "look at the parent": "os.listdir(f'/proc/{os.getppid()}')",
+    "the parent's environment": "os.open('/proc/1/environ', 0)",
+    "its own memory by proc": "os.open('/proc/self/mem', 2)",
+    "its own maps": "os.open('/proc/self/maps', 0)",
+    "fork": "os.fork()",
+    "run a program": "os.execv('/bin/sh', ['sh', '-c', 'true'])",
+    "spawn a program": "os.posix_spawn('/bin/true', ['true'], {})",
+    "system": "checked(os.system('true'))",
+    "kill the parent": "os.kill(os.getppid(), 9)",
+    "kill everybody": "os.kill(-1, 9)",
+    "a socket": "sys.modules['_socket'].socket() if '_socket' in sys.modules else call('socket', 2, 1, 0)",
+    "a pair of sockets": "call('socketpair', 1, 1, 0, 0)",
+    "connect": "call('connect', 0, 0, 0)",
+    "a thread": "sys.modules['_thread'].start_new_thread(len, ((),))",
+    "become root": "os.setuid(0)",
+    "raise a limit": "sys.modules['resource'].setrlimit(sys.modules['resource'].RLIMIT_AS, (-1, -1))",
+    "raise a limit of the parent": "call('prlimit64', 1, 0, 0, 0)",
+    "trace": "call('ptrace', 16, 1, 0, 0)",
+    "read the parent's memory": "call('process_vm_readv', 1, 0, 0, 0, 0, 0)",
+    "write the parent's memory": "call('process_vm_writev', 1, 0, 0, 0, 0, 0)",
+    "a signal handler": "call('rt_sigaction', 24, 0, 0, 8)",
+    "block signals": "call('rt_sigprocmask', 0, 0, 0, 8)",
+    "an alarm": "call('alarm', 1)",
+    "a timer": "call('setitimer', 0, 0, 0)",
+    "sleep": "call('clock_nanosleep', 0, 0, 0, 0)",
+    "executable memory": "mapped(7)",
+    "make memory executable": "call('mprotect', 0, 4096, 5)",
+    "another filter": "call('seccomp', 1, 0, 0)",
+    "prctl": "call('prctl', 4, 1, 0, 0, 0)",
+    "a namespace": "call('unshare', 0x10000000)",
+    "mount": "call('mount', 0, 0, 0, 0, 0)",
+    "change root": "call('chroot', 0)",
+    "a file in memory": "call('memfd_create', 0, 0)",
+    "io_uring": "call('io_uring_setup', 1, 0)",
+    "bpf": "call('bpf', 0, 0, 0)",
+    "a page fault handler": "call('userfaultfd', 0)",
+    "perf": "call('perf_event_open', 0, 0, -1, -1, 0)",
+    "keys": "call('keyctl', 0, 0, 0, 0, 0)",
+    "a new module": "call('init_module', 0, 0, 0)",
+    "dup": "os.dup(1)",
+    "read another descriptor": "os.read(1, 1)",
+    "write to standard error": "os.write(2, b'x')",
+    "write to an inherited descriptor": "os.write(DESCRIPTOR, b'x')",
+    "import from disk": "sys.modules['_frozen_importlib_external'].FileLoader('x', '/etc/passwd').get_data('/etc/passwd')",
+    "control a terminal": "call('ioctl', 0, 0x5412, 0)",
+    "wait for the parent": "call('pidfd_open', 1, 0)",
+    "share memory": "call('shmget', 0, 4096, 0o1777)",
+    "the machine's name": "os.uname()",
+}  # fmt: skip
+_CALLS = sorted(
+    {name for text in ATTEMPTS.values() for name in [text.partition("call('")[2].partition("'")[0]] if name}
+)
+
+ATTACK = """
+libc = ctypes.CDLL(None, use_errno=True)
+NUMBERS = %r
+DESCRIPTOR = %r
+def checked(result):
+    if result < 0 or result == 32512:
+        raise PermissionError(result)
+    return result
+def call(name, *arguments):
+    ctypes.set_errno(0)
+    result = libc.syscall(ctypes.c_long(NUMBERS[name]), *[ctypes.c_long(each) for each in arguments])
+    if result == -1:
+        code = ctypes.get_errno()
+        raise PermissionError('refused') if code == 1 else ValueError('let through: errno ' + str(code))
+    return result
+def mapped(protection):
+    libc.mmap.restype = ctypes.c_long
+    if libc.mmap(None, ctypes.c_size_t(4096), protection, 0x22, -1, ctypes.c_long(0)) == -1:
+        raise PermissionError('refused')
+def transform(record):
+    return {'x': repr(builtins.eval(record['x']))}
+"""
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, str]:
+    readable, writable = os.pipe()
+    os.set_inheritable(writable, True)  # noqa: FBT003 - a boolean is all it takes
+    numbers = {name: pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name) for name in _CALLS}
+    try:
+        ran = run(raw(ATTACK % (numbers, writable)), list(ATTEMPTS.values()))
+    finally:
+        os.close(writable)
+    assert os.read(readable, 1) == b""
+    os.close(readable)
+    return {name: ran.failed.get(row, f"came back with {ran.values[row]}") for row, name in enumerate(ATTEMPTS)}
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_the_kernel_refuses(attempt: str, outcomes: dict[str, str]) -> None:
+    refused = ("PermissionError", "Operation not permitted", "can't start new thread", "not allowed to raise")
+    assert any(word in outcomes[attempt] for word in refused), outcomes[attempt]
+    assert not Path("/tmp/pipelines-escaped").exists()  # noqa: S108 - where the attacks above write
+
+
+def test_there_is_nothing_to_read() -> None:
+    known = "def transform(record): return {'x': repr((dict(os.environ), sys.path, [m for m in sys.modules if 'site' in m]))}"
+    environ, path, sites = eval(run(raw(known), ["x"]).values[0])  # noqa: S307 - our own repr
+    assert set(environ) <= {"LC_CTYPE"}  # Python itself sets it
+    assert not [each for each in path if "site-packages" in each]
+    assert not [each for each in sites if "packages" in each]
+
+
+def test_words_on_the_way_out_are_not_believed() -> None:
+    source = "def transform(record):\n    os.write(1, b'x' * 4096)\n    return record"
+    with pytest.raises(InvalidData, match="died twice over the same records"):
+        run(raw(source), ["x"])
+
+
+def test_a_forged_answer_is_not_believed() -> None:
+    frame = (
+        "sys.modules['platform_pipelines.isolated.wire'].pack({'columns': [], 'failed': 7, 'cpu_seconds': 0}, [b''])"
+    )
+    source = f"def transform(record):\n    os.write(1, {frame})\n    return record"
+    with pytest.raises(InvalidData, match="sent an answer that cannot be read"):
+        run(raw(source), ["x"])
+
+
+def test_a_forged_time_does_not_stop_the_host() -> None:
+    frame = "sys.modules['platform_pipelines.isolated.wire'].pack({'cpu_seconds': 'long'}, [b''])"
+    source = f"def transform(record):\n    os.write(1, {frame})\n    return record"
+    with pytest.raises(InvalidData):
+        run(raw(source), ["x"])
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        ("while True: pass", "more CPU time than allowed (1 s; setting PIPELINES_PYTHON_CPU_SECONDS)"),
+        ("os._exit(0)", "it closed its output"),
+        ("ctypes.string_at(0)", "it crashed"),
+    ],
+)
+def test_a_child_that_dies_is_started_once_more_and_then_fails(
+    body: str, cause: str, small: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_SHARES", 1)  # no need to wait for what chunks under way may use
+    with pytest.raises(InvalidData) as caught:
+        run(raw(f"def transform(record):\n    {body}"), ["x"], small)
+    assert "died twice over the same records" in str(caught.value)
+    assert cause in str(caught.value)
+
+
+def test_a_memory_bomb_is_a_dead_letter(small: Limits) -> None:
+    ran = run(raw("def transform(record):\n    return {'x': str(len(b'x' * 10**10))}"), ["x"], small)
+    assert ran.failed == {0: "line 11: MemoryError"}
+
+
+def test_a_bomb_of_many_small_things_is_contained(small: Limits) -> None:
+    source = "def transform(record):\n    kept = []\n    while True: kept.append(b'x' * 100_000)"
+    ran = run(raw(source), ["x"], small)
+    assert "MemoryError" in ran.failed[0]
+
+
+def test_huge_output_is_refused(small: Limits) -> None:
+    with pytest.raises(InvalidData, match=r"it sent [\d,]+ bytes at once|MemoryError|it closed its output"):
+        run(raw("def transform(record): return {'x': 'x' * 10_000_000}"), ["x"] * 20, small)
