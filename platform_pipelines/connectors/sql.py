@@ -112,7 +112,7 @@ class SqlConnector(Connector):
         with self._engine() as engine:
             reading = prepare(engine, stream, window, _concerned(window, sums) or None)
             known = families(reading.schema)
-            if not reading.bounded:
+            if not reading.bounded or _inexact(engine, [known.get(name) for name in sums]):
                 return _count_here(engine, reading, window, sums)
             for name in sums:
                 check_number(name, known, f"table {stream.name}")
@@ -168,6 +168,11 @@ def _concerned(window: Window, columns: Sequence[str]) -> frozenset[str]:
     """The columns that a question about ``columns`` within a window has to do with."""
     part = window.partition.field if window.partition else None
     return frozenset(name for name in (window.field, part, *columns) if name is not None)
+
+
+def _inexact(engine: Engine, families: Sequence[str | None]) -> bool:
+    """Whether the database would sum decimals as floats: SQLite knows no others."""
+    return engine.dialect.name == "sqlite" and "decimal" in families
 
 
 def _count_here(engine: Engine, reading: Reading, window: Window, sums: Sequence[str]) -> Totals:

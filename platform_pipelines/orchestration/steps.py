@@ -140,7 +140,8 @@ class Step:
         for outcome in outcomes:
             transforms = outcome.report.transforms if isinstance(outcome.report, Validated) else ()
             for each in (transform for transform in transforms if transform.skipped):
-                self._dagster.log.warning(f"Transform `{each.label}` of {outcome.feed.id} was skipped: {each.error}")
+                said = (each.label, outcome.feed.id, mask(each.error or ""))
+                self._dagster.log.warning("Transform `%s` of %s was skipped: %s", *said)
 
     def _carry_on(self, stage: Stage, feeds: Sequence[Feed], failed: list[Outcome]) -> Iterator[Event]:
         """Do for ``feeds`` what the steps behind this one, now skipped, would have done; add to ``failed``."""

@@ -15,6 +15,7 @@ checks unless they say ``ignore_na=False``; for uniqueness NULLs are distinct.
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -147,8 +148,10 @@ class UserSchema:
             if not column.nullable:
                 self._add(name, "not_nullable", "error")
             for check in column.checks:
+                _settle(check)
                 self._add(name, _label(check), _severity(check))
         for check in self._schema.checks:
+            _settle(check)
             self._add(None, _label(check), _severity(check))
 
     def _add(self, column: str | None, check: str, severity: Any) -> None:  # noqa: ANN401 - a Severity
@@ -189,6 +192,31 @@ def _same_kind(declared: Any, kind: pa.DataType) -> bool:  # noqa: ANN401 - a pa
 def _label(check: Any) -> str:  # noqa: ANN401 - pandera is not typed
     """The name under which pandera reports a check's failures."""
     return str(check.error or check.name)
+
+
+def _settle(check: Any) -> None:  # noqa: ANN401 - pandera is not typed
+    """Let a verdict of NULL pass, or fail with ``ignore_na=False``; pandera knows true and false only, and stumbles.
+
+    Comparing columns that hold NULL yields such verdicts. pandera itself drops NULL
+    before a check of one column, but not before one of the whole frame.
+    """
+    judge, passes = check._check_fn, bool(check.ignore_na)  # noqa: SLF001 - a Check has no other way to its function
+
+    @functools.wraps(judge, assigned=("__name__", "__doc__"))
+    def settled(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the check's own
+        return _without_null(judge(*args, **kwargs), passes=passes)
+
+    check._check_fn = settled  # noqa: SLF001 - likewise
+
+
+def _without_null(verdict: Any, *, passes: bool) -> Any:  # noqa: ANN401 - what a check returns
+    import pandas as pd
+
+    if isinstance(verdict, pd.DataFrame):
+        return verdict.apply(_without_null, passes=passes)
+    if isinstance(verdict, pd.Series) and pd.api.types.is_bool_dtype(verdict.dtype) and verdict.hasnans:
+        return verdict.fillna(passes)
+    return verdict
 
 
 def _severity(check: Any) -> str:  # noqa: ANN401 - pandera is not typed

@@ -108,7 +108,9 @@ class Connectors:
 
     def _joins(self, spec: PipelineSpec, problems: Problems) -> None:
         for index, transform in enumerate(spec.transforms):
-            other = transform.body.get("with") if transform.kind == "join" and isinstance(transform.body, dict) else None
+            other = (
+                transform.body.get("with") if transform.kind == "join" and isinstance(transform.body, dict) else None
+            )
             if not isinstance(other, dict):
                 continue
             name = other.get("connector")

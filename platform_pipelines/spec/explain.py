@@ -139,7 +139,7 @@ def _tag(error: ErrorDetails, place: str) -> str:
 def _requirement(kind: str, context: dict[str, Any], value: Any) -> str:  # noqa: ANN401 - any YAML value
     if kind in _LIMITS:
         limit, word = _LIMITS[kind]
-        return f"is {show(value)}. Allowed: {word} {context[limit]}."
+        return f"is {show(value)}. Allowed: {word} {_plain(context[limit])}."
     if kind in {"string_too_short", "too_short"}:
         return (
             "is empty. Write at least one." if kind == "too_short" else "is an empty text. Write a value, or remove it."
@@ -148,6 +148,10 @@ def _requirement(kind: str, context: dict[str, Any], value: Any) -> str:  # noqa
         return f"holds {context['actual_length']}. Allowed: at most {context['max_length']}."
     wanted = _KINDS.get(kind.removesuffix("_type").removesuffix("_parsing"), "another value")
     return f"must be {wanted}, not {_found(value)}.{_remedy(wanted, value)}"
+
+
+def _plain(limit: Any) -> Any:  # noqa: ANN401 - a number, or whatever else has an order
+    return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
 
 
 def _found(value: Any) -> str:  # noqa: ANN401 - any YAML value

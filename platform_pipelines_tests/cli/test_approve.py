@@ -46,7 +46,7 @@ def test_check_names_the_line_of_a_check_that_cannot_be_imported(orders: Folder)
     path.write_text(path.read_text().replace("destinations:", f"{rule}destinations:"))
     answer = orders.type("check")
     assert answer.code == 2
-    assert "orders.yaml:11: `check` of rule `own` names 'no_such_module:is_even'" in answer.err
+    assert "orders.yaml:12: `check` of rule `own` names 'no_such_module:is_even'" in answer.err
 
 
 def test_too_many_dead_letters_are_told(orders: Folder) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATABASE = """
-create table t (id bigint, amount decimal(10, 2), ratio double precision, name varchar(9), at timestamp);
+create table t (id bigint, amount decimal(10, 2), ratio double precision, name varchar(9), "at" timestamp);
 insert into t values (1, 1.10, 0.5, 'a', '2024-01-01 00:00:00'), (2, 2.20, 0.25, 'b', '2024-01-01 12:00:00'),
     (3, null, null, null, '2024-01-02 00:00:00'), (4, 4.40, 1, 'd', '2024-01-03 00:00:00')
 """

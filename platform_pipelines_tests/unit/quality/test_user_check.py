@@ -29,6 +29,11 @@ def positive(values):
 
 def ordered(frame):
     return frame["a"] <= frame["b"]
+
+def all_of(frame):
+    return frame <= 3
+
+strictly = pandera.Check(ordered, ignore_na=False)
 """
 ROWS = pa.table({"a": pa.array([1, 2, None, 4], pa.int64()), "b": [2, 2, 2, -2]})
 
@@ -79,3 +84,11 @@ def test_it_is_part_of_the_pandera_schema_that_rules_make() -> None:
     schema = to_pandera(QualitySpec.model_validate({"rules": [rule("is_even"), rule("ordered", None, id="order")]}))
     assert [check.name for check in schema.columns["a"].checks] == ["own"]
     assert [check.name for check in schema.checks] == ["order"]
+
+
+@pytest.mark.parametrize(("name", "failing"), [("ordered", [4]), ("strictly", [None, 4]), ("all_of", [4])])
+def test_a_verdict_of_null_passes_unless_the_check_says_otherwise(
+    court: Court, name: str, failing: list[int | None]
+) -> None:
+    court.judge(ROWS, rule(name, None))
+    assert [row["a"] for row in court.bad] == failing

@@ -54,7 +54,7 @@ CASES = [
     ("rules: [{type: reconciliation, id: accounting, destination: d}]",
      "p.yaml:7: The id `accounting` is the name of the asset check of a load. Write another `id`."),
     ("rules: [{type: reconciliation, destination: d, tolerance: -1}]",
-     "p.yaml:7: `tolerance` in rules `reconciliation` is -1. Allowed: at least 0."),
+     "p.yaml:7: `tolerance` in `rules[0]` is -1. Allowed: at least 0."),
     ("rules: [{type: anomaly, metric: rows, field: x, id: r}]",
      "p.yaml:7: Rule `r`: metric rows takes no `field`. Remove it."),
     ("rules: [{type: anomaly, metric: distinct, id: r}]",
@@ -62,14 +62,14 @@ CASES = [
     ("rules: [{type: anomaly, metric: rows, window: 5, id: r}]",
      "p.yaml:7: Rule `r` can never judge: min_history 7 is above window 5. Write a larger `window`."),
     ("rules: [{type: anomaly, metric: mean, id: r}]",
-     "p.yaml:7: Unknown metric `mean` for rules `r`. Allowed: rows, null_share, distinct."),
+     "p.yaml:7: Unknown metric `mean` for rule `r`. Allowed: rows, null_share, distinct."),
     ("rules: [{type: anomaly, metric: rows, severity: error, id: r}]",
-     "p.yaml:7: Unknown severity `error` for rules `r`. Allowed: warning, info."),
+     "p.yaml:7: Unknown severity `error` for rule `r`. Allowed: warning, info."),
     ("rules: [{type: anomaly, metric: rows, sensitivity: huge, id: r}]",
-     ("p.yaml:7: `sensitivity` in rules `r`: 'huge' is no sensitivity. Allowed: low, medium, high, or k, a number "
+     ("p.yaml:7: `sensitivity` in rule `r`: 'huge' is no sensitivity. Allowed: low, medium, high, or k, a number "
      "above 0.")),
     ("rules: [{type: pandera, check: my_module.is_even, field: x, id: r}]",
-     ("p.yaml:7: `check` in rules `r`: 'my_module.is_even' is not an import path. Write module:name, such as "
+     ("p.yaml:7: `check` in rule `r`: 'my_module.is_even' is not an import path. Write module:name, such as "
      "my_module:tidy. Did you mean `my_module:is_even`?")),
     ("approval: {min_score: 0.9}",
      ("p.yaml:7: `approval` never asks: no rule counts towards the score, so it is always 1. Add a rule of severity "

@@ -83,7 +83,7 @@ DESTINATION = [
         "p.yaml:6: `buffer_size` in destination `memory` must be a number, not '3'. Remove the quotes.",
         "p.yaml:6: `max_concurrent_threads` in destination `memory` is 0. Allowed: at least 1.",
         "p.yaml:6: `batch_size` in destination `memory` must be a whole number, not 2.5. Remove the fraction."]),
-    ("{connector: {type: memory}, buffer_size: 0}", ["p.yaml:6: `buffer_size` in destination `memory` is 0. Allowed: more than 0.0."]),
+    ("{connector: {type: memory}, buffer_size: 0}", ["p.yaml:6: `buffer_size` in destination `memory` is 0. Allowed: more than 0."]),
     ("{connector: {type: memory}, key: [[a]]}", ["p.yaml:6: `key[0]` in destination `memory` must be a text, not a list."]),
     ("{connector: warehouse}", [
         "p.yaml:6: Unknown connector `warehouse`. Allowed: connectors.yaml has none. Add it to connectors.yaml, or write an inline mapping {type: …}."]),
@@ -190,7 +190,7 @@ def test_other_sections(written: str, messages: list[str]) -> None:
 
 
 RULES = [
-    ("{type: requird, fields: [a]}", "Unknown rule type `requird` in `rules[0]`. Allowed: required, regex, range, unique, foreign_key, accepted, condition, volume, freshness. Did you mean `required`?"),
+    ("{type: requird, fields: [a]}", "Unknown rule type `requird` in `rules[0]`. Allowed: required, regex, range, unique, foreign_key, accepted, condition, pandera, volume, freshness, anomaly, reconciliation. Did you mean `required`?"),
     ("{id: x, field: a}", "Rule `x` lacks `type`. Add it, such as `type: required`."),
     ("{id: x, type: required, field: a}", "Unknown key `field` in rule `x`. Allowed: id, severity, type, fields. Did you mean `fields`?"),
     ("{type: required, fields: []}", "`fields` in `rules[0]` is empty. Write at least one."),
@@ -208,7 +208,7 @@ RULES = [
     ("{type: accepted, field: a, values: [[1]]}", "`values` in `rules[0]`: `values` takes texts, numbers, true and false; [1] is none of these."),
     ("{type: freshness, field: a, max_age: old}", f"`max_age` in `rules[0]`: 'old' {NOT_A_DURATION}"),
     ("{id: k, type: foreign_key, field: a, reference: {connector: nope, table: t, field: f}}", "Unknown connector `nope`. Allowed: connectors.yaml has none. Add it to connectors.yaml, or write an inline mapping {type: …}."),
-    ("{id: k, type: foreign_key, field: a, reference: {table: t, feild: f}}", "`reference` of rule `k` lacks `connector`. Add `connector: …`."),
+    ("{id: k, type: foreign_key, field: a, reference: {table: t, feild: f}}", "Unknown key `feild` in `reference` of rule `k`. Allowed: connector, table, destination, field. Did you mean `field`?"),
     ("{id: a b, type: volume, min_rows: 1}", "`id` in rule `a b`: 'a b' is not allowed as a name: Dagster takes letters A-Z and a-z, digits and _ in asset keys, at most 200 of them. Write `a_b`."),
     ("volume", "`rules[0]` in `quality` must be a mapping, not 'volume'."),
 ]  # fmt: skip
@@ -227,7 +227,7 @@ def test_rule_ids_are_unique() -> None:
 
 
 QUALITY = [
-    ("{gate: {max_rejected_share: 1.5}}", "`max_rejected_share` in `quality.gate` is 1.5. Allowed: at most 1.0."),
+    ("{gate: {max_rejected_share: 1.5}}", "`max_rejected_share` in `quality.gate` is 1.5. Allowed: at most 1."),
     ("{gate: {}}", "`gate` needs `max_rejected`, `max_rejected_share` or both."),
     ("{schema: foo.bar}", "`schema` in `quality`: 'foo.bar' is not an import path. Write module:name, such as my_module:tidy. Did you mean `foo:bar`?"),
     ("{schema: 'foo bar'}", "`schema` in `quality`: 'foo bar' is not an import path. Write module:name, such as my_module:tidy."),
