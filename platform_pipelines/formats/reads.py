@@ -84,19 +84,30 @@ class ReadCache:
 
     def __init__(self) -> None:
         self._key: object = None
+        self._expected: pa.Schema | None = None
         self._read: Read | None = None
 
     def get(self, root: Path, file_format: Format, options: TextOptions, stream: Stream) -> Read:
         """The read of a stream, parsed and spooled."""
         files, _ = _files(root, stream.name, file_format)
-        expected = None if stream.expected is None else stream.expected.serialize().to_pybytes()
-        key = (tuple(files), file_format, options.model_dump_json(), expected, stream.type_changes)
-        if self._read is None or key != self._key:
+        key = (tuple(files), file_format, options.model_dump_json(), stream.type_changes)
+        if self._read is None or key != self._key or not self._gives(stream.expected):
             self._read = None  # not closed: another thread may be reading it; its files go with the last reference
             self._read = open_read(root, file_format, options, stream)
             self._read.spool()
-            self._key = key
+            self._key, self._expected = key, stream.expected
         return self._read
+
+    def _gives(self, expected: pa.Schema | None) -> bool:
+        """Whether a read that expects this schema would give what the kept one gives.
+
+        The types that the kept read found are those landed by the first of its
+        partitions, and expected for the next ones: all its values fit them.
+        """
+        if expected is None or self._read is None:
+            return self._expected is None
+        known = self._read.schema if self._expected is None else self._expected
+        return bool(expected.equals(known, check_metadata=True))
 
 
 def open_read(root: Path, file_format: Format, options: TextOptions, stream: Stream) -> Read:

@@ -326,6 +326,24 @@ def test_partitions_are_parsed_once(drop: Drop, monkeypatch: pytest.MonkeyPatch)
     assert [r["id"] for r in records(list(connector.read(Stream("a.csv"), _month(3), None)))] == [3]
 
 
+def test_types_landed_by_the_first_partition_are_no_reason_to_parse_again(
+    drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop.put("a.csv", b"id,t,n\n1,2020-01-05,\n2,2020-02-05,\n")
+    parsed = []
+    original = text_read.TextRead.spool
+    monkeypatch.setattr(text_read.TextRead, "spool", lambda self: (parsed.append(self), original(self)))
+    connector = FilesConnector(root=str(drop.folder), format="csv")
+    first = list(connector.read(Stream("a.csv"), _month(1), None))
+    landed = first[0].batches[0].schema
+    again = list(connector.read(Stream("a.csv", expected=landed), _month(2), None))
+    assert [r["id"] for r in records(again)] == [2]
+    assert len({id(read) for read in parsed}) == 1
+    other = landed.set(0, pa.field("id", pa.float64()))
+    assert records(list(connector.read(Stream("a.csv", expected=other), _month(2), None)))[0]["id"] == 2.0
+    assert len({id(read) for read in parsed}) == 2
+
+
 def test_rejected_records_go_to_the_partition_that_their_fields_name(drop: Drop) -> None:
     drop.put("a.csv", b"id,t\nx,2020-01-05\ny,2020-02-05\n3,oops\n4,2020-02-06\n")
     types = {"id": "bigint", "t": "date"}
