@@ -85,14 +85,27 @@ def textual(column: pa.Array[Any], described: pa.Field[Any]) -> pa.Array[Any]:
     """The values as text: numbers in digits, texts as they are, everything else as JSON."""
     import pyarrow as pa
 
+    kind = kind_of(described)
     if pa.types.is_string(column.type) or pa.types.is_null(column.type):
-        return column.cast(pa.string())
-    if kind_of(described) == "double":
+        return _unquoted(column) if kind == "json" else column.cast(pa.string())
+    if kind == "double":
         values = [None if value is None else repr(value).removesuffix(".0") for value in column.to_pylist()]
         return pa.array(values, pa.string())
     if pa.types.is_nested(column.type):
         return as_json(column, described)
     return column.cast(pa.string())
+
+
+def _unquoted(column: pa.Array[Any]) -> pa.Array[Any]:
+    """JSON texts, with the strings among them as the texts that they are."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    strings = pc.starts_with(column, '"')
+    if not pc.any(strings, min_count=0).as_py():
+        return column
+    texts = [json.loads(text) if text and text[0] == '"' else text for text in column.to_pylist()]
+    return pa.array(texts, pa.string())
 
 
 def as_json(column: pa.Array[Any], described: pa.Field[Any]) -> pa.Array[Any]:
@@ -137,7 +150,7 @@ def _moved(column: pa.Array[Any], described: pa.Field[Any], wanted: pa.Field[Any
     kind = wanted.type
     if (wanted.metadata or {}).get(b"pipelines_type") == b"json":
         return as_json(column, described)
-    if column.type == kind:
+    if column.type == kind and kind_of(described) != "json":
         return column
     if pa.types.is_nested(kind) and pa.types.is_nested(column.type):
         empty = pa.table({"x": pa.array([], kind)})

@@ -1,4 +1,4 @@
-"""Which JSON texts hold numbers that a machine's types would round.
+"""Which JSON texts hold numbers that a machine's types would round, or are nested too deeply for fast parsers.
 
 Parsers that are fast read fractions as doubles. Whether that is exact for a
 whole text is decided here, in one pass over its bytes; what is done about it is
@@ -21,6 +21,10 @@ _LONG = b"0" * (_SAFE + 1)
 _DIGITS = bytes(0x30 if chr(byte) in "0123456789." else 0x20 for byte in range(256))
 _NUMBER = re.compile(rb"(?<![\w.\"-])-?[0-9][0-9.]{15,}(?:[eE][+-]?[0-9]+)?(?![\w\"])")
 _BIGGEST = 2**63
+#: openings become 1, closings -1
+_STEPS = bytes(1 if chr(byte) in "[{" else 255 for byte in range(256))
+_NO_BRACKETS = bytes(byte for byte in range(256) if chr(byte) not in "[]{}")
+_DEEPEST = 500
 #: integers up to here are doubles without loss
 DOUBLE_INTEGERS = 2**53
 
@@ -30,6 +34,14 @@ def long_numbers(content: bytes) -> list[bytes]:
     if content.translate(_DIGITS).find(_LONG) < 0:
         return []
     return _NUMBER.findall(content)
+
+
+def is_deep(content: bytes) -> bool:
+    """Whether a JSON text may be nested deeper than parsers that recurse without a limit can bear."""
+    import numpy as np
+
+    brackets = content.translate(_STEPS, _NO_BRACKETS)
+    return bool(brackets) and int(np.cumsum(np.frombuffer(brackets, np.int8), dtype=np.int64).max()) > _DEEPEST
 
 
 def all_doubles(numbers: Iterable[bytes]) -> bool:

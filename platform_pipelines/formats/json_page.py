@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.formats.json_columns import Nested, columns
 from platform_pipelines.formats.json_cut import cuts
-from platform_pipelines.formats.json_numbers import all_doubles, all_machine, long_numbers
+from platform_pipelines.formats.json_numbers import all_doubles, all_machine, is_deep, long_numbers
 from platform_pipelines.formats.json_records import Number, dump
 from platform_pipelines.model import Rejected
 
@@ -87,8 +87,7 @@ class PageReader:
             LookupError: from ``find``: there are no records where they should be.
         """
         numbers = long_numbers(content)
-        plain = self._path is not None and self._arrow and all_doubles(numbers) and not _SURROGATE.search(content)
-        if self._path is not None and plain:
+        if self._path is not None and self._arrow and _plain(content, numbers):
             for envelope, records in cuts(content, self._path):
                 batch = self._by_arrow(records)
                 if batch is not None:
@@ -161,7 +160,12 @@ class PageReader:
 
     def _exactly(self, content: bytes) -> JsonPage:
         text = content.decode("utf-8-sig").strip()
-        return self._page(_EXACT.decode(text), lambda value: dump(value, []), surrogates="\\u" in text)
+        try:
+            document = _EXACT.decode(text)
+        except RecursionError:
+            msg = "nested too deeply"
+            raise ValueError(msg) from None
+        return self._page(document, lambda value: dump(value, []), surrogates="\\u" in text)
 
     def _page(self, document: Any, text: Callable[[Any], str], *, surrogates: bool = False) -> JsonPage:  # noqa: ANN401 - any JSON value
         found = self._find(document)
@@ -179,6 +183,11 @@ class PageReader:
             rejected += [Rejected("{}", "The record is empty.") for _ in good]
             good = []
         return JsonPage(document, columns(good, self._nested, text), count, tuple(rejected))
+
+
+def _plain(content: bytes, numbers: list[bytes]) -> bool:
+    """Whether Arrow's reader keeps all values, and comes through."""
+    return all_doubles(numbers) and not _SURROGATE.search(content) and not is_deep(content)
 
 
 def _problem(record: Any, text: Callable[[Any], str] | None) -> str | None:  # noqa: ANN401 - any JSON value

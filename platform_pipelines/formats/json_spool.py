@@ -35,7 +35,8 @@ class PageSpool:
         """Keep a page."""
         import pyarrow as pa
 
-        if self._writer is None or batch.schema != self._schema:
+        known = self._schema is not None and batch.schema.equals(self._schema, check_metadata=True)
+        if self._writer is None or not known:
             self.close()
             self._files.append(self._workspace.new(".arrow"))
             options = pa.ipc.IpcWriteOptions(compression="lz4")

@@ -79,15 +79,24 @@ class PageTypes:
                 raise InvalidData(msg) from error
 
     def settle(self, spool: Tables) -> tuple[Target, ...]:
-        """What each column becomes.
+        """What each column becomes; a declared one is there whether a record has it or not.
 
         Raises:
             SchemaDrift: values do not fit the types landed before, and ``changes`` is ``fail``.
-            SpecError: a declared type does not exist.
+            SpecError: a declared type does not exist, or its column is written in another case than the field.
         """
+        names = (*self.seen, *(name for name in self.declared if name not in self.seen))
         with duck.connect() as connection:
             landed = _landed(connection, self.expected) if self.expected is not None else {}
-            return tuple(self._target(connection, name, landed.get(name), spool) for name in self.seen)
+            for name in names[len(self.seen) :]:
+                self._check_declared(name)
+            return tuple(self._target(connection, name, landed.get(name), spool) for name in names)
+
+    def _check_declared(self, name: str) -> None:
+        other = next((each for each in self.seen if each.lower() == name.lower()), None)
+        if other is not None:
+            msg = f"`types` of stream {self.stream!r} names {name!r}, the field is {other!r}. Write it like the field."
+            raise SpecError(msg)
 
     def _check_name(self, name: str) -> None:
         other = next((each for each in self.seen if each.lower() == name.lower()), None)

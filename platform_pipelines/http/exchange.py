@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -64,7 +65,7 @@ class Response:
     next_link: str | None = None
 
     def json(self) -> Any:  # noqa: ANN401 - any JSON value
-        """The body as Python objects; numbers as Python's ``int`` and ``float``.
+        """The body as Python objects; numbers as Python's ``int`` and ``float``, infinite beyond its range.
 
         Raises:
             InvalidData: the body is no JSON; says what it is instead.
@@ -73,12 +74,21 @@ class Response:
 
         try:
             return orjson.loads(self.content)
-        except orjson.JSONDecodeError as error:
+        except orjson.JSONDecodeError:
+            pass
+        try:  # orjson refuses numbers beyond every double, and lone surrogates
+            return json.loads(self.content, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
             raise InvalidData(not_json(self, str(error))) from None
 
     def absolute(self, link: str) -> str:
         """A link in this answer, which may be relative to its URL, as an absolute URL."""
         return urljoin(self.url, link)
+
+
+def _no_constant(name: str) -> Any:  # noqa: ANN401 - the decoder's signature
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
 
 
 def not_json(response: Response, problem: str) -> str:

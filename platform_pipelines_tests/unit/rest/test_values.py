@@ -33,7 +33,7 @@ def _column(pages: list[Page]) -> tuple[str, list[Any]]:
 
 
 @pytest.mark.parametrize(
-    ("pages", "kind", "expected"),
+    "case",
     [
         (["1", "2"], "int64", [1, 2]),
         (["1", "null", "2"], "int64", [1, None, 2]),
@@ -54,7 +54,7 @@ def _column(pages: list[Page]) -> tuple[str, list[Any]]:
         (['"2026-01-31"', '"2026-02-01"'], "date32[day]", [dt.date(2026, 1, 31), dt.date(2026, 2, 1)]),
         (['"2026-01-31"', '"none"'], "string", ["2026-01-31", "none"]),
         (['"2026-01-31"', '"2026-02-30"'], "string", ["2026-01-31", "2026-02-30"]),
-        (['"2026-01-31T10:00:00"'], "timestamp[us]", [dt.datetime(2026, 1, 31, 10)]),
+        (['"2026-01-31T10:00:00"'], "timestamp[us]", [dt.datetime.fromisoformat("2026-01-31T10:00:00")]),
         (
             ['"2026-01-31T10:00:00.123456Z"', '"2026-01-31T12:00:00+02:00"'],
             "timestamp[us, tz=UTC]",
@@ -73,12 +73,13 @@ def _column(pages: list[Page]) -> tuple[str, list[Any]]:
         (['"a"', '{"b": 1}'], "string", ['"a"', '{"b":1}']),
     ],
 )
-@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("size", [1, 10])
 def test_values_arrive_exactly_whatever_the_page(
-    api: ApiServer, read: Reader, pages: list[str], kind: str, expected: list[Any], together: bool
+    api: ApiServer, read: Reader, case: tuple[list[str], str, list[Any]], size: int
 ) -> None:
-    records = [f'{{"id": {i}, "x": {value}}}' for i, value in enumerate(pages)]
-    _serve(api, *([", ".join(records)] if together else records))
+    values, kind, expected = case
+    records = [f'{{"id": {i}, "x": {value}}}' for i, value in enumerate(values)]
+    _serve(api, *(", ".join(records[i : i + size]) for i in range(0, len(records), size)))
     assert _column(read.pages(**NUMBERED)) == (kind, expected)
 
 
@@ -115,6 +116,33 @@ def test_declared_types_win_and_what_does_not_fit_is_rejected(api: ApiServer, re
     assert rejected[0].reason == "column 'x': 'n/a' is not a value of DECIMAL(10,2) (as declared)."
 
 
+def test_text_landed_before_stays_text_where_numbers_stand_beside_it(api: ApiServer, read: Reader) -> None:
+    _serve(api, '{"x": "a"}, {"x": 1}', '{"x": "b"}')
+    assert _column(_expected(read, pa.string())) == ("string", ["a", "1", "b"])
+
+
+def test_a_declared_column_is_there_whether_a_record_has_it_or_not(api: ApiServer, read: Reader) -> None:
+    _serve(api, '{"id": 1}')
+    assert read.rows(types={"late": "bigint"}, **NUMBERED) == [{"id": 1, "late": None}]
+
+
+def test_a_declared_column_in_another_case_than_the_field_is_an_error(api: ApiServer, read: Reader) -> None:
+    _serve(api, '{"id": 1}')
+    with pytest.raises(SpecError, match="names 'ID', the field is 'id'. Write it like the field."):
+        read.pages(types={"ID": "bigint"}, **NUMBERED)
+
+
+def test_a_number_beyond_all_doubles_does_no_harm_beside_the_records(api: ApiServer, read: Reader) -> None:
+    api.serve("/s", Answer(content=b'{"data": [{"x": 1}], "size": 1e999, "next": null}'))
+    assert read.rows() == [{"x": 1}]
+
+
+def test_json_nested_too_deeply_is_an_error(api: ApiServer, read: Reader) -> None:
+    api.serve("/s", Answer(content=b'{"data": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"))
+    with pytest.raises(InvalidData, match="cut off or malformed"):
+        read.rows(records="data")
+
+
 def test_a_declared_type_that_is_none_is_an_error(api: ApiServer, read: Reader) -> None:
     _serve(api, '{"x": 1}')
     with pytest.raises(SpecError, match="'decimaal' of column 'x' is not a SQL type"):
@@ -128,7 +156,7 @@ def _expected(read: Reader, kind: pa.DataType, changes: Any = "widen") -> list[P
 
 
 @pytest.mark.parametrize(
-    ("kind", "page", "used", "found"),
+    "case",
     [
         (pa.int64(), "1", "int64", [1]),
         (pa.float64(), "1", "double", [1.0]),
@@ -136,7 +164,7 @@ def _expected(read: Reader, kind: pa.DataType, changes: Any = "widen") -> list[P
         (pa.int64(), "null", "int64", [None]),
         (pa.string(), "1", "string", ["1"]),
         (pa.string(), '"2026-01-01"', "string", ["2026-01-01"]),
-        (pa.date32(), '"2026-01-01T10:00:00"', "timestamp[us]", [dt.datetime(2026, 1, 1, 10)]),
+        (pa.date32(), '"2026-01-01T10:00:00"', "timestamp[us]", [dt.datetime.fromisoformat("2026-01-01T10:00:00")]),
         (pa.decimal128(20, 4), "1.5", "decimal128(20, 4)", [Decimal("1.5000")]),
         (
             pa.timestamp("us", "UTC"),
@@ -147,8 +175,9 @@ def _expected(read: Reader, kind: pa.DataType, changes: Any = "widen") -> list[P
     ],
 )
 def test_types_landed_before_are_kept_or_widened(
-    api: ApiServer, read: Reader, kind: pa.DataType, page: str, used: str, found: list[Any]
+    api: ApiServer, read: Reader, case: tuple[pa.DataType, str, str, list[Any]]
 ) -> None:
+    kind, page, used, found = case
     _serve(api, f'{{"x": {page}}}')
     assert _column(_expected(read, kind)) == (used, found)
 
