@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from PIL import Image
 
-from platform_pipelines.engine import approve, waiting
+from platform_pipelines.engine import approve, dead_letters, waiting
 from platform_pipelines_tests.orchestration.conftest import DAILY, ORDERS
 
 if TYPE_CHECKING:
@@ -54,6 +54,18 @@ def test_a_low_score_waits_for_a_person_and_the_sensor_runs_what_was_approved(
     assert run_job(sandbox, instance, partition_key="eu").success
     assert waiting(sandbox.project(), "orders") == []
     assert sandbox.sql("warehouse", "select id from raw.orders order by id") == [(1,), (3,), (7,)]
+
+
+def test_a_deadline_that_has_passed_starts_a_run_that_cancels_the_load(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    sandbox.write("orders.yaml", ORDERS.replace("quality:\n", QUALITY.replace("deadline: 1h", "deadline: 1ms")))
+    assert not run_job(sandbox, instance).success
+    assert len(tick(sandbox, instance, "orders_approvals").run_requests) == 1
+    assert run_job(sandbox, instance).success
+    assert tick(sandbox, instance, "orders_approvals").run_requests == []
+    assert sandbox.sql("warehouse", "select count(*) from raw.orders") == [(0,)]
+    assert {letter["rule"] for letter in dead_letters(sandbox.project(), "orders")} >= {"discarded"}
 
 
 def test_a_good_score_passes(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
