@@ -5,7 +5,6 @@ What a connector does is left to its module, reading YAML to ``spec``.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -15,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from platform_pipelines.connectors.base import Connector, Destination, Source
+from platform_pipelines.connectors.findings import explained, hidden
 from platform_pipelines.errors import SpecError
 from platform_pipelines.spec import Capabilities
-from platform_pipelines.spec.secrets import has_reference, mask, register_password, resolve
+from platform_pipelines.spec.nearest import nearest
+from platform_pipelines.spec.secrets import register_password, resolve
 
 if TYPE_CHECKING:
     from platform_pipelines.spec import ConnectorSpec
@@ -53,7 +54,7 @@ def connector_class(type_name: str) -> type[Connector]:
     """
     known = connector_types()
     if type_name not in known:
-        msg = f"Unknown connector type `{type_name}`. Allowed: {', '.join(known)}.{_near(type_name, known)}"
+        msg = f"Unknown connector type `{type_name}`. Allowed: {', '.join(known)}.{nearest(type_name, known)}"
         raise SpecError(msg)
     point = known[type_name]
     try:
@@ -98,9 +99,9 @@ def check_config(spec: ConnectorSpec) -> None:
     try:
         cls.model_validate(dict(spec.config))
     except ValidationError as error:
-        plain = [e for e in error.errors() if not _hidden(spec, e)]
+        plain = [e for e in error.errors() if not hidden(spec, e)]
         if plain:
-            raise _explain(spec, cls, plain) from None
+            raise explained(spec, cls, plain) from None
 
 
 def open_connector(spec: ConnectorSpec, root: Path, state: Path | None = None) -> Connector:
@@ -124,7 +125,7 @@ def open_connector(spec: ConnectorSpec, root: Path, state: Path | None = None) -
     try:
         connector = cls.model_validate(config)
     except ValidationError as error:
-        raise _explain(spec, cls, list(error.errors())) from None
+        raise explained(spec, cls, error.errors()) from None
     _register(connector)
     return connector
 
@@ -165,39 +166,3 @@ def _offers(cls: type[Connector], protocol: type) -> bool:
 
 def _keys(cls: type[Connector]) -> list[str]:
     return [field.alias or name for name, field in cls.model_fields.items()]
-
-
-def _hidden(spec: ConnectorSpec, error: Any) -> bool:  # noqa: ANN401 - pydantic's error mapping
-    """Whether the error concerns a value that a secret reference stands for."""
-    if error["type"] in {"missing", "extra_forbidden"} or not error["loc"]:
-        return False
-    return has_reference(spec.config.get(str(error["loc"][0])))
-
-
-def _explain(spec: ConnectorSpec, cls: type[Connector], errors: list[Any]) -> SpecError:
-    parts = [_sentence(spec, cls, error) for error in errors]
-    message = f"Connector `{spec.name}` (type {spec.type}): {' '.join(parts)}"
-    return SpecError(mask(message), file=spec.file, line=spec.line)
-
-
-def _sentence(spec: ConnectorSpec, cls: type[Connector], error: Any) -> str:  # noqa: ANN401 - pydantic's error mapping
-    path = [str(part) for part in error["loc"]]
-    where = ".".join(path) or "configuration"
-    if error["type"] == "extra_forbidden":
-        known = _keys(cls) if len(path) == 1 else _keys_below(cls, path[0])
-        return f"unknown key `{where}`. Allowed: {', '.join(known)}.{_near(path[-1], known)}"
-    if error["type"] == "missing":
-        return f"the key `{where}` is missing. Keys: {', '.join(_keys(cls))}."
-    written = spec.config.get(path[0]) if path else None
-    shown = "" if written is None or isinstance(written, dict) else f" is {written!r}:"
-    return f"`{where}`{shown} {error['msg'].removeprefix('Value error, ')}."
-
-
-def _keys_below(cls: type[Connector], name: str) -> list[str]:
-    model = cls.model_fields[name].annotation
-    return list(getattr(model, "model_fields", {}))
-
-
-def _near(name: str, known: Any) -> str:  # noqa: ANN401 - any iterable of names
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean `{close[0]}`?" if close else ""

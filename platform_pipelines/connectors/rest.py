@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from platform_pipelines.model import Page, Stream
 
 _PAGES_AHEAD = 4
+#: times that a check asks again at most
+_CHECKS = 2
 
 
 def _named(streams: Mapping[str, RestStream]) -> Mapping[str, RestStream]:
@@ -74,9 +76,10 @@ class RestConnector(HttpSettings, Connector):
         return dict(data) if isinstance(data, Mapping) else data
 
     def check(self) -> None:
-        """Ask for the first page of the first stream that has no parent."""
+        """Ask for the first page of the first stream that has no parent; who checks does not wait long."""
         name = next(name for name, spec in self.declared.items() if spec.parent is None)
-        with self.client() as client:
+        patience = self.retries.model_copy(update={"max": min(self.retries.max, _CHECKS)})
+        with self.model_copy(update={"retries": patience}).client() as client:
             next(fetch(self.declared, name, client, Window(), 1), None)
 
     def streams(self) -> list[StreamInfo]:

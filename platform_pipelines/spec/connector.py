@@ -18,6 +18,7 @@ class ConnectorSpec:
         config: all keys including ``type``; secret references unresolved.
         file: the YAML file that holds it.
         line: its line in that file, counted from 1.
+        lines: lines of its keys, by their path in ``config``.
     """
 
     name: str
@@ -25,6 +26,7 @@ class ConnectorSpec:
     config: Mapping[str, Any] = field(default_factory=dict)
     file: str | None = None
     line: int | None = None
+    lines: Mapping[tuple[int | str, ...], int] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from platform_pipelines.spec.normalize import as_mapping
 from platform_pipelines.spec.parse import parse
 from platform_pipelines.spec.problems import Problems, raise_all
 from platform_pipelines.spec.reader import CheckTransform, PipelineReader
-from platform_pipelines.spec.tree import Mapping, located, plain
+from platform_pipelines.spec.tree import Mapping, lines_of, located, plain
 from platform_pipelines.spec.triggers import check_triggers
 
 if TYPE_CHECKING:
@@ -166,4 +166,5 @@ def _add_connector(saved: dict[str, ConnectorSpec], name: str, config: Any, prob
             f"Connector `{name}` must be a mapping with a `type`{found}. Write `{name}: {{type: files, …}}`.", name
         )
         return
-    saved[name] = ConnectorSpec(name, config["type"], plain(config), problems.file, problems.tree.lines[name])
+    line = problems.tree.lines[name]
+    saved[name] = ConnectorSpec(name, config["type"], plain(config), problems.file, line, lines_of(config))

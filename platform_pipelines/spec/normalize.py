@@ -9,7 +9,7 @@ from platform_pipelines.spec.connector import ConnectorSpec
 from platform_pipelines.spec.nearest import allowed, show
 from platform_pipelines.spec.shortform import ShortForm
 from platform_pipelines.spec.transform import KINDS, SETTINGS
-from platform_pipelines.spec.tree import Mapping, Sequence, plain
+from platform_pipelines.spec.tree import Mapping, Sequence, lines_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,7 @@ class Normalizer:
             name = f"{name}.{len(self.inline)}"
         config: dict[str, Any] = plain(written)
         type_name = config["type"] if isinstance(config.get("type"), str) else ""
-        self.inline[name] = ConnectorSpec(name, type_name, config, self.problems.file, line)
+        self.inline[name] = ConnectorSpec(name, type_name, config, self.problems.file, line, lines_of(written))
         holder.put("connector", name, holder.lines["connector"])
         return holder
 

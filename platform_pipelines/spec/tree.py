@@ -63,6 +63,18 @@ def line_at(tree: Any, path: tuple[int | str, ...]) -> int | None:  # noqa: ANN4
     return line
 
 
+def lines_of(tree: Any, path: tuple[int | str, ...] = ()) -> dict[tuple[int | str, ...], int]:  # noqa: ANN401 - any YAML value
+    """The lines of all keys and items in ``tree``, by their path."""
+    found: dict[tuple[int | str, ...], int] = {}
+    pairs = tree.items() if isinstance(tree, Mapping) else enumerate(tree) if isinstance(tree, Sequence) else ()
+    for part, value in pairs:
+        line = line_at(tree, (part,))
+        if line is not None:
+            found[*path, part] = line
+        found |= lines_of(value, (*path, part))
+    return found
+
+
 def plain(value: Any) -> Any:  # noqa: ANN401 - any YAML value
     """``value`` as plain dicts and lists, without lines."""
     if isinstance(value, dict):
