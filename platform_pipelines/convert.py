@@ -140,7 +140,7 @@ def _timestamptz(value: str, duck_type: str) -> str:
         return _matching(text, _TIME, f"try_cast({seconds} as timestamptz)")
     if kind == "timestamptz":
         return value
-    if kind == "date" or duck_type in {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS"}:
+    if kind == "date" or duck_type.upper() in {"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS"}:
         return f"cast({value} as timestamp) at time zone 'UTC'"
     raise _impossible(duck_type, "timestamptz")
 

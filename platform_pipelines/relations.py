@@ -110,9 +110,9 @@ def count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
 
 
 def family(duck_type: str) -> Family:
-    """What kind of values a DuckDB type holds."""
+    """What kind of values a DuckDB type holds, in capitals or not."""
     for pattern, name in _FAMILIES:
-        if re.fullmatch(pattern, duck_type, re.DOTALL):
+        if re.fullmatch(pattern, duck_type, re.DOTALL | re.IGNORECASE):
             return name
     return "other"
 

@@ -66,6 +66,11 @@ class Boundary:
         self.low, self.high = seen or (None, None)
         self.columns: tuple[str, ...] = columns
 
+    @property
+    def owed(self) -> int:
+        """How many rows and records of earlier batches have not come again yet."""
+        return sum(hashes.total() for hashes in self._owed.values())
+
     def drop_known(self, batch: pa.RecordBatch, watermark: Cursor | None) -> pa.RecordBatch:
         """The batch without the rows an earlier batch holds."""
         import numpy as np

@@ -16,13 +16,20 @@ if TYPE_CHECKING:
 
 
 def expected_schema(context: Context, manifest: Manifest) -> pa.Schema | None:
-    """The schema of the last batch judged before this one, of its epoch or the one before; None for the first."""
-    if not any(spec.kind == "python" for spec in context.pipeline.transforms):
-        return None
+    """See :func:`last_schema`; None where no transform asks for it."""
+    asked = any(spec.kind == "python" for spec in context.pipeline.transforms)
+    return last_schema(context, manifest) if asked else None
+
+
+def last_schema(context: Context, manifest: Manifest) -> pa.Schema | None:
+    """The schema of the last rows judged before this batch, of its epoch or the one before; None for the first."""
     log = context.log(manifest.feed)
     for epoch in sorted((each for each in log.epochs() if each <= manifest.epoch), reverse=True)[:2]:
-        sealed = [each for each in log.sealed(epoch) if (epoch, each) < (manifest.epoch, manifest.sequence)]
-        verdict = log.verdict(epoch, max(sealed)) if sealed else None
-        if verdict is not None and verdict.schema is not None:
-            return verdict.schema
+        for sequence in sorted(log.sealed(epoch), reverse=True):
+            if (epoch, sequence) >= (manifest.epoch, manifest.sequence):
+                continue
+            verdict = log.verdict(epoch, sequence)
+            # a batch of deletes has keys alone
+            if verdict and verdict.schema is not None and log.manifest(epoch, sequence).kind != "deletes":
+                return verdict.schema
     return None

@@ -175,11 +175,19 @@ class _Batch:
             (
                 f"; brought back by batch {replay.epoch}/{replay.sequence}"
                 for replay in self.search.log.replays(self.manifest.epoch)
-                if {"epoch": self.manifest.epoch, "sequence": self.manifest.sequence} in replay.replays
+                if any(self._took(item, seen) for item in replay.replays)
             ),
             "",
         )
         return self._version(seen, "rejected", f"rejected by rule {seen.rule}: {seen.reason}{again}", rule=seen.rule)
+
+    def _took(self, item: Mapping[str, Any], seen: Sighting) -> bool:
+        """Whether a replay took up this dead letter: it names the files, or takes all there are."""
+        manifest, log = self.manifest, self.search.log
+        if (item["epoch"], item["sequence"]) != (manifest.epoch, manifest.sequence):
+            return False
+        folder = log.epoch_folder(manifest.epoch).relative_to(log.folder)
+        return "files" not in item or seen.file in {str(folder / path) for path in item["files"]}
 
     def _undecided(self, landed: list[Sighting]) -> list[Version]:
         held = self.search.log.held(self.manifest.epoch)

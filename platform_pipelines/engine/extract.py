@@ -106,6 +106,14 @@ def preview_window(context: Context, feed: Feed, previous: Manifest | None) -> W
     return _window(context, feed, None if starts_over else previous)
 
 
+def preview_boundary(context: Context, previous: Manifest | None) -> Boundary | None:
+    """The rows that a run would read now and know already; None where it knows none."""
+    field, cursor = tracked_cursor(context.pipeline), context.pipeline.source.cursor
+    if field is None or cursor is None or previous is None or context.full_refresh or rereads(context.pipeline):
+        return None
+    return Boundary(field, previous.boundary, previous.columns, lambda high: windows.reread_from(high, cursor))
+
+
 def _epoch(context: Context, log: FeedLog) -> int:
     current = max(log.epochs(), default=None)
     if current is None:

@@ -95,8 +95,9 @@ def incoming(
         if paths:
             _create_view(connection, paths, landed, schema, _batch_numbers(batches))
             duplicated = keyed and _inspect_key(connection, spec, context.pipeline.name) < total
-            query = _newest(spec.key, cursor, schema) if duplicated else "select * exclude (_file, _row, _batch) from incoming"
+            query = "select * exclude (_file, _row, _batch) from incoming"
             if duplicated:
+                query = _newest(spec.key, cursor, schema)
                 rows = connection.execute(f"select count(*) from ({query})").fetchall()[0][0]
         same = all(verdict.schema == schema for _, verdict in batches if verdict.files)
         files = tuple(paths) if rows == total and same else ()

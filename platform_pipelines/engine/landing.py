@@ -63,7 +63,7 @@ def _land_feed(context: Context, feed: Feed) -> Landed:
         landing = _Landing(context, log, extract)
         source, mask = readable(context), LandingMask(context.pipeline)
         try:
-            for page in mask.pages(source.read(extract.stream, extract.window, extract.resume)):
+            for page in mask.pages(lambda: source.read(extract.stream, extract.window, extract.resume)):
                 landing.take(page)
             landed = landing.finish()
         except BaseException:

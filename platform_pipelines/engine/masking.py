@@ -22,7 +22,7 @@ from platform_pipelines.relations import columns, require_columns
 from platform_pipelines.transforms import hiding, mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import duckdb
     import pyarrow as pa
@@ -66,8 +66,11 @@ class LandingMask:
         self._specs = [each for each in spec.transforms if each.at == "landing"]
         self.outcomes = tuple(TransformOutcome(each.label, each.kind, 0, 0, 0.0) for each in self._specs)
 
-    def pages(self, pages: Iterable[Page]) -> Iterator[Page]:
+    def pages(self, read: Callable[[], Iterable[Page]]) -> Iterator[Page]:
         """The pages with their values hidden.
+
+        Args:
+            read: asks the source; its errors count as the source's, too.
 
         Raises:
             InvalidData: a column to be hidden does not exist.
@@ -75,12 +78,16 @@ class LandingMask:
             Exception: what the source raises, without the values it may quote.
         """
         if not self._specs:
-            yield from pages
+            yield from read()
             return
         with duck.connect() as connection:
-            for page in _silenced(pages):
+            for page in _silenced(read):
                 batches = tuple(self._batch(connection, batch) for batch in page.batches)
                 yield replace(page, batches=batches, rejected=tuple(_withheld(each) for each in page.rejected))
+
+    def in_clear(self, read: Callable[[], Iterable[Page]]) -> Iterator[Page]:
+        """The pages as they are, to compare keys with; errors of the source quote no value."""
+        yield from _silenced(read) if self._specs else read()
 
     def _batch(self, connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch) -> pa.RecordBatch:
         found = []
@@ -154,10 +161,10 @@ def _withheld(rejected: Rejected) -> Rejected:
     )
 
 
-def _silenced(pages: Iterable[Page]) -> Iterator[Page]:
+def _silenced(read: Callable[[], Iterable[Page]]) -> Iterator[Page]:
     """The pages; an error of the source stays what it is, without the values that its message or cause may quote."""
     try:
-        yield from pages
+        yield from read()
     except Exception as error:
         error.args = tuple(_without_values(str(each)) for each in error.args)
         raise error from None

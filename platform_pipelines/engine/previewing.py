@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
 from platform_pipelines.engine.context import Context, utc_now
-from platform_pipelines.engine.extract import expected_stream, preview_window, rereads
+from platform_pipelines.engine.extract import expected_stream, preview_boundary, preview_window, rereads
 from platform_pipelines.engine.holdings import holdings
 from platform_pipelines.engine.judging import row_rules_only
 from platform_pipelines.engine.landing import readable
@@ -166,13 +166,15 @@ def _first_rows(context: Context, feed: Feed, limit: int) -> tuple[pa.Table | No
     batches: list[pa.RecordBatch] = []
     rejected: list[dict[str, Any]] = []
     rows = 0
-    mask = LandingMask(context.pipeline)
-    stream = replace(expected_stream(context, previous), limit=limit)
-    for page in mask.pages(source.read(stream, window, None)):
-        rejected.extend({"record": r.record, "rule": "type", "reason": r.reason} for r in page.rejected)
+    mask, boundary = LandingMask(context.pipeline), preview_boundary(context, previous)
+    stream = replace(expected_stream(context, previous), limit=limit + (boundary.owed if boundary else 0))
+    for page in mask.pages(lambda: source.read(stream, window, None)):
+        unread = boundary.drop_known_records(page.rejected) if boundary else page.rejected
+        rejected.extend({"record": r.record, "rule": "type", "reason": r.reason} for r in unread)
         for batch in page.batches:
-            batches.append(batch.slice(0, max(limit - rows, 0)))
-            rows += batch.num_rows
+            fresh = boundary.drop_known(batch, previous.watermark if previous else None) if boundary else batch
+            batches.append(fresh.slice(0, max(limit - rows, 0)))
+            rows += fresh.num_rows
         if rows >= limit:
             break
     return (pa.Table.from_batches(batches) if batches else None), rejected

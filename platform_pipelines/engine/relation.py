@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
-from platform_pipelines.engine.expected import expected_schema
+from platform_pipelines.engine.expected import expected_schema, last_schema
 from platform_pipelines.engine.masking import behind_landing
 from platform_pipelines.engine.reference import references
 from platform_pipelines.errors import DataError, SpecError
@@ -87,7 +87,7 @@ def _replayed(context: Context, log: FeedLog, manifest: Manifest, connection: du
         return _prepared(context, connection, manifest, fitted, specs, passed)
     except (DataError, SpecError) as error:
         # a row of long ago may not fit today's transforms: it stays a dead letter, and holds up nobody
-        return _stopped(connection, landed.relation, passed, str(error))
+        return _stopped(connection, landed.relation, passed, str(error), last_schema(context, manifest))
 
 
 def _prepared(  # noqa: PLR0913, PLR0917 - each is one part of a batch
@@ -113,14 +113,23 @@ def _prepared(  # noqa: PLR0913, PLR0917 - each is one part of a batch
     return Prepared(result, None, misfits + result.rejects, unchanged=not specs and fitted.relation == _LANDED)
 
 
-def _stopped(connection: duckdb.DuckDBPyConnection, relation: str, passed: tuple[Passed, ...], reason: str) -> Prepared:
-    """All rows of a relation as rejects."""
+def _stopped(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    passed: tuple[Passed, ...],
+    reason: str,
+    expected: pa.Schema | None,
+) -> Prepared:
+    """All rows of a relation as rejects; destinations get none, under the columns they have."""
     rejects, nothing = unused_name("stopped"), unused_name("nothing")
     said = f"{duck.literal(_RULE)} as _pipelines_rule, [{duck.literal(_RULE)}] as _pipelines_rules"
     connection.execute(
         f"create temp view {rejects} as select *, {said}, {duck.literal(reason)} as _pipelines_reason from {relation}"
     )
-    connection.execute(f"create temp view {nothing} as select * from {relation} limit 0")
+    if expected is not None:
+        connection.register(nothing, expected.empty_table())
+    else:
+        connection.execute(f"create temp view {nothing} as select * from {relation} limit 0")
     known = {name: name for name in columns(connection, relation)}
     empty = Transformed(nothing, 0, (), (), None, known)
     return Prepared(empty, None, (_all_of(connection, rejects, passed),), unchanged=False)

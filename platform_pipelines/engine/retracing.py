@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from platform_pipelines.engine.landing import WHOLE_BATCH_TRANSFORMS
+from platform_pipelines.engine.masking import behind_landing
 from platform_pipelines.engine.reference import references
 from platform_pipelines.errors import PipelinesError
 from platform_pipelines.relations import columns
@@ -50,7 +51,7 @@ def retrace(context: Context, search: Search, manifest: Manifest, seen: Sighting
     if manifest.kind == "replay":
         return Step(filtered=False, detail="brought back as a dead letter")
     search.relation(seen, _RELATION)
-    followed, opaque = _followed(context.pipeline.transforms)
+    followed, opaque = _followed(behind_landing(context.pipeline.transforms))
     cursor = context.pipeline.source.cursor
     try:
         result = chain.apply(
@@ -63,7 +64,7 @@ def retrace(context: Context, search: Search, manifest: Manifest, seen: Sighting
         )
     except PipelinesError as error:
         return Step(filtered=False, detail=f"the transforms cannot be retraced: {mask(str(error))}")
-    taken = next((item for item in result.outcomes if item.rows_in and not item.rows_out), None)
+    taken = next((item for item in result.outcomes if item.rows_in and not item.rows_out and not item.rejected), None)
     if taken is not None:
         return Step(
             filtered=True, detail=f"filtered by transform `{taken.label}` ({taken.kind})", transform=taken.label
@@ -94,7 +95,7 @@ def source_names(
 ) -> Mapping[str, str]:
     """What the columns of the key were called when they landed, as far as they passed unchanged."""
     same = {name: name for name in key.values}
-    followed, opaque = _followed(context.pipeline.transforms)
+    followed, opaque = _followed(behind_landing(context.pipeline.transforms))
     schema = next((m.schema for log in logs for e in log.epochs() if (m := log.last(e)) and m.schema is not None), None)
     if not context.pipeline.transforms or schema is None:
         return same

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
 from platform_pipelines.cursor import Cursor
-from platform_pipelines.engine.deadletters import is_unread
+from platform_pipelines.engine.replaying import is_unread
 from platform_pipelines.errors import CursorError
 from platform_pipelines.relations import columns
 from platform_pipelines.rows import to_rows
@@ -73,9 +73,8 @@ class Search:
 
     def landed(self, manifest: Manifest) -> list[Sighting] | None:
         """Among the rows as the source gave them; None if a file is gone."""
-        # dead letters come back as the rules saw them, behind the transforms
-        names = self._same if manifest.kind == "replay" else self.source
-        return self._in_all(manifest.epoch, manifest.files, names)
+        # dead letters come back as the rules saw them, behind the transforms, or as the transform that stopped them did
+        return self._in_all(manifest.epoch, manifest.files, None if manifest.kind == "replay" else self.source)
 
     def passed(self, epoch: int, files: Iterable[DataFile]) -> list[Sighting] | None:
         """Among the rows to load; None if a file is gone."""
@@ -85,7 +84,7 @@ class Search:
         """Among the dead letters."""
         found: list[Sighting] = []
         for path in self.log.paths(epoch, files):
-            found += self._unread(path) if is_unread(path) else self._rows(path, self._same)
+            found += self._unread(path) if is_unread(path) else self._rows(path, self._named_in(path))
         return found
 
     def relation(self, sighting: Sighting, name: str) -> None:
@@ -100,11 +99,17 @@ class Search:
     def _same(self) -> Mapping[str, str]:
         return {name: name for name in self.key.values}
 
-    def _in_all(self, epoch: int, files: Iterable[DataFile], names: Mapping[str, str]) -> list[Sighting] | None:
+    def _named_in(self, path: Path) -> Mapping[str, str]:
+        """What the key's columns are called in a file of dead letters: a transform may have stopped its rows."""
+        import pyarrow.parquet as pq
+
+        return self._same if self._same.keys() <= set(pq.read_schema(path).names) else self.source
+
+    def _in_all(self, epoch: int, files: Iterable[DataFile], names: Mapping[str, str] | None) -> list[Sighting] | None:
         paths = [self.log.epoch_folder(epoch) / file.path for file in files]
         if not all(path.exists() for path in paths):
             return None
-        return [sighting for path in paths for sighting in self._rows(path, names)]
+        return [seen for path in paths for seen in self._rows(path, self._named_in(path) if names is None else names)]
 
     def _rows(self, path: Path, names: Mapping[str, str]) -> Iterator[Sighting]:
         parquet = f"read_parquet({duck.literal(str(path))}, file_row_number=true)"

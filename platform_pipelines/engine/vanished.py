@@ -19,6 +19,7 @@ from platform_pipelines.engine import knownkeys
 from platform_pipelines.engine.context import stamp
 from platform_pipelines.engine.incoming import conform
 from platform_pipelines.engine.knownkeys import KNOWN
+from platform_pipelines.engine.masking import LandingMask
 from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.errors import DeletesRefused, InvalidData
 from platform_pipelines.model import DELETED_AT, Window
@@ -68,7 +69,8 @@ def land_deletes(context: Context, log: FeedLog, extract: Extract, source: Sourc
         if schema is None:
             return None
         comparison = _Comparison(connection, columns)
-        comparison.read(_pages(extract, source, tuple(dict.fromkeys(columns.values()))))
+        fields = tuple(dict.fromkeys(columns.values()))
+        comparison.read(LandingMask(context.pipeline).in_clear(lambda: _pages(extract, source, fields)))
         if comparison.unreadable:
             _log.warning(
                 "%d records of stream %r cannot be read and do not tell their key, so which keys are gone is not "

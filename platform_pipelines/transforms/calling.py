@@ -111,7 +111,7 @@ def _store(step: Step, function: Function, column: pa.ChunkedArray[Any], results
 
     found = [_one(function, value) for value in to_values(column)]
     values, reasons = [value for value, _ in found], [reason for _, reason in found]
-    kinds = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), dt.date: pa.date32()}
+    kinds: dict[Any, pa.DataType] = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), dt.date: pa.date32()}
     kinds |= {Decimal: pa.decimal128(38, 9), dt.datetime: pa.timestamp("us", "UTC")}
     arrays = [pa.array(values, kinds.get(function.returns, pa.string())), pa.array(reasons, pa.string())]
     name = unused_name("chunk")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from platform_pipelines.duck import quote
-from platform_pipelines.errors import FatalError, InvalidData, PipelinesError, SpecError
+from platform_pipelines.errors import FatalError, InvalidData, PipelinesError, SecretError, SpecError
 from platform_pipelines.model import TransformOutcome
 from platform_pipelines.relations import columns, count
 from platform_pipelines.transforms import aggregate, filter, function, join, map, mask, python, sql  # noqa: A004 - kinds bear their YAML names
@@ -202,7 +202,8 @@ def _skipped(state: Transformed, spec: TransformSpec, error: str) -> Transformed
 
 
 def _located(spec: TransformSpec, file: str | None, error: SpecError) -> SpecError:
-    return SpecError(f"Transform `{spec.label}` ({spec.kind}): {error.message}", file=file, line=spec.line)
+    kind = SecretError if isinstance(error, SecretError) else SpecError
+    return kind(f"Transform `{spec.label}` ({spec.kind}): {error.message}", file=file, line=spec.line)
 
 
 def _failed(spec: TransformSpec, file: str | None, error: Exception) -> InvalidData:

@@ -140,7 +140,7 @@ def _default(step: Step, output: Output, kind: str | None) -> str:
         written = literal(str(value))
     kind = kind or ("double" if isinstance(value, float) else None)
     typed = f"cast({written} as {kind})" if kind else written
-    number = isinstance(value, int | float | Decimal) and kind and family(kind.upper()) in {"integer", "decimal"}
+    number = isinstance(value, int | float | Decimal) and kind and family(kind) in {"integer", "decimal"}
     try:
         row = step.connection.execute(f"select {f'{typed} = {written}' if number else typed}").fetchone()
     except duckdb.Error as error:

@@ -8,7 +8,7 @@ import pytest
 
 from platform_pipelines.spec.parse import parse
 from platform_pipelines.spec.quality import QualitySpec
-from platform_pipelines.spec.transform import TransformSpec
+from platform_pipelines.spec.transform import SETTINGS, TransformSpec
 from platform_pipelines.transforms import chain
 from platform_pipelines_tests.docs.pages import ROOT, Block, blocks
 
@@ -26,8 +26,10 @@ def test_quality_fragments_are_valid(block: Block) -> None:
 
 @pytest.mark.parametrize("block", fragments("transforms.md"))
 def test_transform_fragments_are_valid(block: Block) -> None:
-    ((kind, body),) = parse(block.body.encode(), "page")[0].items()
-    chain.check([TransformSpec(kind=kind, body=body, label=kind)])
+    for item in parse(block.body.encode(), "page"):
+        settings = {key: item[key] for key in SETTINGS if key in item}
+        ((kind, body),) = ((key, value) for key, value in item.items() if key not in SETTINGS)
+        chain.check([TransformSpec(kind=kind, body=body, **{"label": kind, **settings})])
 
 
 def test_every_kind_has_a_fragment() -> None:

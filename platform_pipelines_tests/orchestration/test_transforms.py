@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-
 from platform_pipelines_tests.orchestration.conftest import ORDERS
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from platform_pipelines_tests.orchestration.conftest import Sandbox
 
 TRANSFORMS = """
@@ -46,5 +46,5 @@ def test_counts_of_each_transform_are_metadata(sandbox: Sandbox, instance: dg.Da
 def test_a_skipped_transform_is_a_warning_in_the_log(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     sandbox.write("orders.yaml", ORDERS + TRANSFORMS)
     result = sandbox.definitions().resolve_job_def("orders").execute_in_process(instance=instance)
-    warnings = [entry.user_message for entry in instance.all_logs(result.run_id) if entry.level == 30]  # noqa: PLR2004
+    warnings = [entry.user_message for entry in instance.all_logs(result.run_id) if entry.level == 30]
     assert [text for text in warnings if text.startswith("Transform `Broken` of orders was skipped: ")]

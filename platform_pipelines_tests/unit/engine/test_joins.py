@@ -75,7 +75,9 @@ def test_joins_with_postgres(world: World, postgres_dsn: str) -> None:
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         connection.execute("drop schema if exists joins cascade; create schema joins; set search_path = joins")
         connection.execute(MADE.format(VALUES).encode())
-    report = joined(world, {"connector": {"type": "postgres", "dsn": postgres_dsn}, "table": "joins.airports"}, how="inner")
+    report = joined(
+        world, {"connector": {"type": "postgres", "dsn": postgres_dsn}, "table": "joins.airports"}, how="inner"
+    )
     assert report.status == "success", report.error
     assert sorted((row["id"], row["dest_name"]) for row in world.rows()) == [
         (0, "La Guardia"), (0, "LaGuardia"), (3, "Kennedy"),

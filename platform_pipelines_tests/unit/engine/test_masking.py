@@ -92,7 +92,7 @@ def test_masked_values_are_nowhere_in_clear(world: World) -> None:
         texts(world.root / "store"),
         json.dumps(dead_letters(project, "p"), default=str),
         json.dumps([run.to_json() for run in status(project, "p")], default=str),
-        json.dumps([each.to_json() for each in state(project, "p")], default=str),
+        json.dumps(state(project, "p").to_json(), default=str),
         json.dumps(report.to_json(), default=str),
         json.dumps(preview(project, "p", 10).to_json(), default=str),
         str(world.rows()),
@@ -165,7 +165,10 @@ def test_a_column_that_is_not_there_stops_the_landing(world: World) -> None:
 
 def test_metadata_of_the_source_does_not_outlive_its_values(world: World) -> None:
     field = pa.field("email", pa.string(), metadata={"pg_type": "uuid"})
-    table = pa.table([pa.array([1]), pa.array([CLEAR[0]]), pa.array([1.0])], pa.schema([("id", pa.int64()), field, ("phone", pa.float64())]))
+    table = pa.table(
+        [pa.array([1]), pa.array([CLEAR[0]]), pa.array([1.0])],
+        pa.schema([("id", pa.int64()), field, ("phone", pa.float64())]),
+    )
     MemoryConnector.put("rows", table, world.space)
     project = world.project(source={"connector": "mem", "stream": "rows"}, transforms=[HIDE])
     report = world.run(project)

@@ -119,6 +119,6 @@ def test_a_preview_runs_the_text(place: Place) -> None:
 
 def test_what_is_not_allowed_is_refused_before_anything_runs(place: Place) -> None:
     with pytest.raises(
-        Exception, match=r"people\.yaml:4: Transform `Tidy` \(python\): line 2: `import os` is not allowed"
+        Exception, match=r"people\.yaml:5: Transform `Tidy` \(python\): line 2: `import os` is not allowed"
     ):
         place.declare("x = 1\nimport os\nreturn record")

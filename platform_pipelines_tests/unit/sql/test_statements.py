@@ -27,7 +27,7 @@ def test_update_compares_the_cursor() -> None:
     assert _statements().update() == (
         'update "raw"."t" as t set "v" = s."v", "at" = s."at", "_pipelines_feed" = \'p/o\'\'k\' from stage as s '
         'where t."id" = s."id" and (s."at" >= t."at" collate "C" or t."at" collate "C" is null '
-        'or (t."_pipelines_feed" = \'p/o\'\'k\' and s."at" is null))'
+        "or (t.\"_pipelines_feed\" = 'p/o''k' and s.\"at\" is null))"
     )
     assert _statements(cursor=None).update().endswith('where t."id" = s."id"')
     assert "or t.\"_pipelines_feed\" = 'p/o''k')" in _statements(fresh=True).update()

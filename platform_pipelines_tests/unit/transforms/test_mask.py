@@ -14,7 +14,7 @@ from platform_pipelines.transforms import mask
 if TYPE_CHECKING:
     from platform_pipelines_tests.unit.transforms.conftest import Bench
 
-SALT = "it's a \"salt\", ä"
+SALT = 'it\'s a "salt", ä'
 REFERENCE = "${env://MASK_SALT}"
 
 
