@@ -7,7 +7,7 @@ which a restart may go on. Fetching is left to ``rest_fetch``, typing to ``forma
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from platform_pipelines.errors import SchemaDrift
@@ -72,7 +72,7 @@ def ordered(pages: Iterator[Fetched], spec: RestStream, stream: Stream, window: 
     """
     first = list(islice(pages, _FIRST_PAGES))
     targets: Sequence[Target] = _targets([each.page.batch for each in first], spec, stream, stream.expected)
-    for fetched in (*first, *pages):
+    for fetched in chain(first, pages):
         batch = fetched.page.batch
         if not batch.num_rows:
             if fetched.page.rejected:
