@@ -1,24 +1,33 @@
-"""``python -m benchmarks [flights|postgres]``: measure and print one table each."""
+"""``python -m benchmarks [NAME]``: measure and print one table each."""
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from benchmarks import flights, postgres
+from benchmarks import flights, location, postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_TABLES: dict[str, Callable[[argparse.Namespace], None]] = {
+    "flights": lambda options: flights.compare(options.repeats),
+    "postgres": lambda options: postgres.compare(options.rows, options.repeats),
+    "location": lambda options: location.compare(options.repeats),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("name", nargs="?", choices=["flights", "postgres"], help="default: both")
+    parser.add_argument("name", nargs="?", choices=list(_TABLES), help="default: all")
     parser.add_argument("--repeats", type=int, default=3, help="child processes for each figure")
     parser.add_argument(
         "--rows", type=int, nargs="+", default=[1_000_000, 10_000_000], help="rows of the PostgreSQL table"
     )
     options = parser.parse_args()
-    if options.name in {None, "flights"}:
-        flights.compare(options.repeats)
-    if options.name in {None, "postgres"}:
-        postgres.compare(options.rows, options.repeats)
+    for name, table in _TABLES.items():
+        if options.name in {None, name}:
+            table(options)
 
 
 if __name__ == "__main__":

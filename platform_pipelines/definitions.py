@@ -8,6 +8,8 @@ which pipelines get a job. What is in the definitions is left to ``orchestration
 from __future__ import annotations
 
 from platform_pipelines.engine import open_project
+from platform_pipelines.orchestration import collector
 from platform_pipelines.orchestration.build import project_definitions
 
-defs = project_definitions(open_project())
+with collector.kept():
+    defs = project_definitions(open_project())

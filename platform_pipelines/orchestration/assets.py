@@ -17,6 +17,7 @@ from platform_pipelines.connectors.registry import connector_class
 from platform_pipelines.orchestration import naming, triggers
 from platform_pipelines.orchestration.bodies import landing_body, loading_body, validation_body
 from platform_pipelines.orchestration.checks import accounting_check, rule_checks
+from platform_pipelines.orchestration.operations import asset_definition
 from platform_pipelines.orchestration.partitions import partitions_definition
 from platform_pipelines.orchestration.quality_checks import quality_checks, reconciliation_checks
 from platform_pipelines.orchestration.retries import retry_policy
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
 
 def pipeline_assets(project: Project, spec: PipelineSpec) -> list[dg.AssetsDefinition]:
     """One definition, and so one step, for each asset of the pipeline, in the order of the flow."""
-    made = _Assets(project, spec)
     with warnings.catch_warnings():
         # backfill policies and code references are used on purpose; see the pinned version of Dagster
         warnings.simplefilter("ignore", dg.BetaWarning)
+        made = _Assets(project, spec)
         return [made.landing(), made.validated(), *(made.destination(each) for each in spec.destinations)]
 
 
@@ -49,9 +50,13 @@ class _Assets:
     project: Project
     spec: PipelineSpec
     partitions: dg.PartitionsDefinition[str] | None = field(init=False)
+    retries: dg.RetryPolicy | None = field(init=False)
+    source: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.partitions = partitions_definition(self.spec.partitions)
+        self.retries = retry_policy(self.spec.retries)
+        self.source = _source(self.spec)
 
     def landing(self) -> dg.AssetsDefinition:
         spec = self.spec
@@ -117,7 +122,7 @@ class _Assets:
             kinds=kinds,
             partitions_def=self.partitions,
             automation_condition=condition,
-            metadata={**(metadata or {}), **_source(spec)},
+            metadata={**(metadata or {}), **self.source},
         )
 
     def _definition(
@@ -127,15 +132,7 @@ class _Assets:
         pool: str,
         checks: Sequence[dg.AssetCheckSpec] = (),
     ) -> dg.AssetsDefinition:
-        decorate = dg.multi_asset(
-            name=naming.step_name(asset.key),
-            specs=[asset],
-            check_specs=checks,
-            pool=pool,
-            retry_policy=retry_policy(self.spec.retries),
-            backfill_policy=dg.BackfillPolicy.single_run() if self.partitions is not None else None,
-        )
-        return decorate(body)
+        return asset_definition(asset, body, pool=pool, retries=self.retries, checks=checks)
 
 
 def _source(spec: PipelineSpec) -> dict[str, Any]:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 SETTING = "PIPELINES_JOBS"
 #: jobs of pipelines in one code location, unless the setting says otherwise
 LIMIT = 100
-#: the job of all pipelines that have none of their own
-COMMON = "all_pipelines"
+#: the job that Dagster itself makes of all assets: it runs pipelines that have none of their own
+COMMON = "__ASSET_JOB"
 #: what ``define_asset_job`` returns; Dagster gives that type no public name
 AssetJob = Any
 
@@ -68,18 +68,8 @@ def targets(pipelines: Mapping[str, PipelineSpec]) -> dict[str, Target]:
 
 
 def pipeline_jobs(found: Iterable[Target]) -> list[AssetJob]:
-    """The jobs that ``found`` launch."""
-    jobs: list[AssetJob] = []
-    common: list[dg.AssetKey] = []
-    for target in found:
-        if target.own:
-            jobs.append(_job(target.spec))
-        elif _runs_itself(target.spec):
-            common += asset_keys(target.spec)
-    if common:
-        text = "Pipelines without a job of their own, chosen by asset selection."
-        jobs.append(dg.define_asset_job(COMMON, selection=dg.AssetSelection.assets(*common), description=text))
-    return jobs
+    """The jobs that ``found`` launch, beside the one that is there anyhow."""
+    return [_job(target.spec) for target in found if target.own]
 
 
 def run_tags(spec: PipelineSpec) -> dict[str, str]:

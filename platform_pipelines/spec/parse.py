@@ -25,6 +25,7 @@ _MAX_VALUES = 200_000
 _MAX_DEPTH = 60
 _SAFE_DEPTH = 500
 _TAG = "tag:yaml.org,2002:"
+_MAP, _SEQ, _STR = _TAG + "map", _TAG + "seq", _TAG + "str"
 
 try:
     from yaml import CBaseLoader as _BaseLoader
@@ -36,6 +37,19 @@ class _Composer(_BaseLoader):
     """Composes nodes; plain scalars get the tags of the core schema."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - as PyYAML declares it
+
+    def resolve(self, kind: type[Node], value: str | None, implicit: Any) -> str:  # noqa: ANN401 - a bool for mappings and lists
+        """The tag of a node that has none: what PyYAML's own does, without what is not used here.
+
+        It is called for every value of every file, and was a fifth of the time of reading them.
+        """
+        if kind is not ScalarNode:
+            return _MAP if kind is MappingNode else _SEQ
+        if value is not None and isinstance(implicit, tuple) and implicit[0]:
+            for tag, pattern in self.yaml_implicit_resolvers.get(value[:1], ()):
+                if pattern.match(value):
+                    return tag
+        return _STR
 
 
 def _implicit(kind: str, pattern: str, first: str) -> None:

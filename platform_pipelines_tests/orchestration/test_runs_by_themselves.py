@@ -90,7 +90,7 @@ def test_an_unknown_setting_for_jobs_is_refused(sandbox: Sandbox, monkeypatch: p
         sandbox.definitions()
 
 
-def test_without_a_job_of_its_own_a_pipeline_is_scheduled_by_the_common_one(
+def test_without_a_job_of_its_own_a_pipeline_is_scheduled_by_its_assets(
     sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.write("orders.yaml", ORDERS + OPEN + SCHEDULE + "timeout: 2m\n")
@@ -99,11 +99,11 @@ def test_without_a_job_of_its_own_a_pipeline_is_scheduled_by_the_common_one(
     )
     monkeypatch.setenv("PIPELINES_JOBS", "none")
     definitions = sandbox.definitions()
-    assert jobs(definitions) == {"all_pipelines"}
+    assert jobs(definitions) == set()
     request = tick(definitions, instance)[0]
     assert request.tags["dagster/partition"] == "2024-01-01"
     assert request.tags["dagster/max_runtime"] == "120"
-    job = definitions.resolve_job_def("all_pipelines")
+    job = definitions.resolve_implicit_global_asset_job_def()
     assert request.asset_selection is not None
     result = job.execute_in_process(
         instance=instance, asset_selection=list(request.asset_selection), tags=dict(request.tags)
