@@ -6,7 +6,7 @@ PostgreSQL and DuckDB have connectors of their own, which are faster.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, SecretStr
@@ -153,12 +153,14 @@ def _pages(engine: Engine, reading: Reading, window: Window) -> Iterator[Page]:
 
     values = Values(reading.schema, reading.stream)
     with engine.connect() as connection:
-        result = connection.execution_options(stream_results=True, yield_per=_PAGE_ROWS).execute(reading.statement)
+        streaming = connection.execution_options(stream_results=True, yield_per=_PAGE_ROWS)
         empty = True
-        for rows in result.partitions(_PAGE_ROWS):
-            batch, rejected = values.convert(rows)
-            empty = False
-            yield Page((batch if reading.bounded else _within(batch, window),), rejected=rejected)
+        # closed by name: a reader that stops early would leave the server's cursor to the garbage collector
+        with closing(streaming.execute(reading.statement)) as result:
+            for rows in result.partitions(_PAGE_ROWS):
+                batch, rejected = values.convert(rows)
+                empty = False
+                yield Page((batch if reading.bounded else _within(batch, window),), rejected=rejected)
     if empty:
         schema = values.schema
         yield Page((pa.RecordBatch.from_arrays([pa.array([], f.type) for f in schema], schema=schema),))

@@ -31,7 +31,7 @@ def make_engine(url: str) -> Engine:
         if parsed.drivername in {"postgresql", "postgres"}:
             parsed = parsed.set(drivername="postgresql+psycopg")
         return create_engine(parsed, poolclass=NullPool)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # a port that is no number is the latter
         msg = "The key `url` is not a SQLAlchemy URL. Write it like dialect+driver://user:password@host/database."
         raise SpecError(msg) from error
     except (NoSuchModuleError, ImportError) as error:

@@ -23,6 +23,7 @@ from platform_pipelines.engine.scope import feeds_to_run, resolve_window
 from platform_pipelines.engine.summary import Outcome, summarize
 from platform_pipelines.engine.validation import validate
 from platform_pipelines.errors import GateClosed, PipelinesError, UnexpectedError, UsageError
+from platform_pipelines.spec.scrubbing import scrub
 from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ def recorded(context: Context, outcome: Outcome) -> Iterator[None]:
         if duck.interrupted(caught):
             raise KeyboardInterrupt from caught
         error = caught if isinstance(caught, PipelinesError) else UnexpectedError.of(caught, f"Feed {outcome.feed.id}")
+        scrub(error)
         outcome.error = error
         if isinstance(error, GateClosed) and isinstance(error.validated, Validated):
             outcome.validated = error.validated
@@ -167,6 +169,7 @@ def _try_load(context: Context, feed: Feed, name: str) -> Loaded | PipelinesErro
         return load(context, feed, name)
     except Exception as caught:  # noqa: BLE001 - kept as the cause: one destination must not stop the others
         error = caught if isinstance(caught, PipelinesError) else UnexpectedError.of(caught, f"Loading `{name}`")
+        scrub(error)
         context.record("error", {"partition": feed.key, "destination": name, "error": mask(str(error))})
         return error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from platform_pipelines.errors import GateClosed, PipelinesError, RetriableError
 from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from platform_pipelines.orchestration.stages import Outcome
 
@@ -25,16 +26,20 @@ def failure(outcomes: Sequence[Outcome]) -> dg.Failure:
     the same data and the same rules fails in the same way.
     """
     failed = [outcome for outcome in outcomes if outcome.error is not None]
-    errors = [outcome.error for outcome in failed if outcome.error is not None]
+    partitions = [outcome.feed.partition for outcome in failed if outcome.feed.partition is not None]
+    return failure_of([outcome.error for outcome in failed if outcome.error is not None], partitions)
+
+
+def failure_of(errors: Sequence[Exception], partitions: Sequence[str] = ()) -> dg.Failure:
+    """The failure that shows errors, and which partitions they concern."""
     lines = [message(error) for error in errors[:_SHOWN]]
     if len(errors) > _SHOWN:
         lines.append(f"… and {len(errors) - _SHOWN} more.")
     metadata: dict[str, dg.MetadataValue] = {
         "error_type": dg.MetadataValue.text(", ".join(sorted({type(error).__name__ for error in errors}))),
     }
-    partitions = [outcome.feed.partition for outcome in failed if outcome.feed.partition is not None]
     if partitions:
-        metadata["failed_partitions"] = dg.MetadataValue.json(partitions)
+        metadata["failed_partitions"] = dg.MetadataValue.json(list(partitions))
     if any(isinstance(error, GateClosed) for error in errors):
         metadata["gate"] = dg.MetadataValue.text("closed")
     surprises = [error for error in errors if not isinstance(error, PipelinesError)]
@@ -45,6 +50,23 @@ def failure(outcomes: Sequence[Outcome]) -> dg.Failure:
         metadata=metadata,
         allow_retries=any(isinstance(error, RetriableError) for error in errors),
     )
+
+
+@contextlib.contextmanager
+def masked() -> Iterator[None]:
+    """Turn whatever is raised into a failure without secrets.
+
+    Dagster stores an exception with its traceback and everything it is chained to.
+
+    Raises:
+        dagster.Failure: the error's text; where it was not foreseen, its traceback too.
+    """
+    try:
+        yield
+    except dg.Failure:
+        raise
+    except Exception as error:  # noqa: BLE001 - all of it is shown, masked
+        raise failure_of([error]) from None
 
 
 def message(error: BaseException) -> str:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from platform_pipelines.errors import PipelinesError
-from platform_pipelines.orchestration.failures import message
+from platform_pipelines.orchestration.failures import masked
 from platform_pipelines.orchestration.naming import validated_key
 from platform_pipelines.orchestration.quality_checks import dead_letters_result
 from platform_pipelines.spec.qualitychecks import DEAD_LETTERS
@@ -35,10 +34,8 @@ def _approvals(project: Project, target: Target) -> dg.SensorDefinition:
         del context
         from platform_pipelines.engine import decided, waiting
 
-        try:
+        with masked():
             found, held = decided(project, spec.name), waiting(project, spec.name)
-        except PipelinesError as error:
-            raise dg.Failure(description=message(error)) from None
         # a run that could not act on it, because a system was down, is followed by another one an hour later
         hour = dt.datetime.now(dt.UTC).isoformat(timespec="hours")
         requests = [
@@ -62,10 +59,8 @@ def _alerts(project: Project, target: Target) -> dg.SensorDefinition:
     spec = target.spec
 
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        try:
+        with masked():
             result = dead_letters_result(project, spec)
-        except PipelinesError as error:
-            raise dg.Failure(description=message(error)) from None
         now = "passed" if result.passed else "failed"
         if now == (context.cursor or "passed"):
             return dg.SensorResult(skip_reason=dg.SkipReason(result.description or ""), cursor=now)

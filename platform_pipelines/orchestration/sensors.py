@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from platform_pipelines.errors import PipelinesError
-from platform_pipelines.orchestration.failures import message
+from platform_pipelines.orchestration.failures import masked
 from platform_pipelines.orchestration.naming import PARTITION_TAG, landing_key
 
 if TYPE_CHECKING:
@@ -35,10 +34,8 @@ def change_sensor(project: Project, target: Target) -> dg.SensorDefinition | Non
     def evaluate(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         from platform_pipelines.engine import changed_partitions
 
-        try:
+        with masked():
             changed = changed_partitions(project, spec.name)
-        except PipelinesError as error:
-            raise dg.Failure(description=message(error)) from None
         busy = _being_run(context.instance, target)
         wanted = [key for key in changed if key not in busy]
         # a change that is still there after its run ended is asked for again, a minute later at the earliest

@@ -18,7 +18,7 @@ from platform_pipelines.engine import Context
 from platform_pipelines.engine.report import Validated
 from platform_pipelines.model import Feed
 from platform_pipelines.orchestration.checks import accounting_result, rule_results
-from platform_pipelines.orchestration.failures import failure
+from platform_pipelines.orchestration.failures import failure, masked
 from platform_pipelines.orchestration.materialization import describe
 from platform_pipelines.orchestration.progress import Watch
 from platform_pipelines.orchestration.quality_checks import quality_results, reconciliation_results
@@ -76,7 +76,8 @@ class Step:
         with self._context.alive():
             self._record(stage, "begun")
             try:
-                yield from self._run(stage)
+                with masked():
+                    yield from self._run(stage)
             except Exception as error:
                 self._record(stage, "failed", error=mask(str(error)))
                 raise

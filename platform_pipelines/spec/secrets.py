@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
 from platform_pipelines.errors import SecretError
+from platform_pipelines.spec.secret_logs import guard
 
 _REFERENCE = re.compile(r"\$\{(?P<scheme>[a-z]+)://(?P<body>[^}]*)\}")
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<given>:-(?P<default>.*))?", re.DOTALL)
@@ -101,6 +102,7 @@ def _remember(secrets: set[str]) -> None:
         if not forms <= _forms:
             _forms.update(forms)
             _pattern = None
+    guard(mask)
 
 
 def _appearances(secret: str) -> set[str]:

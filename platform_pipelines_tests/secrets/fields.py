@@ -1,0 +1,77 @@
+"""Every field of every connector that may hold a reference to a secret, found in the models themselves.
+
+A path names a field as ``rest.auth<bearer>.token``: a member of a union by its
+``type``, ``*`` any key of a mapping, ``[]`` the items of a list.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import types
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+
+from platform_pipelines.connectors.registry import connector_class, connector_types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: rows are no configuration
+_ROWS = "memory.data"
+
+
+class Leaf(NamedTuple):
+    """One field.
+
+    Attributes:
+        path: its name.
+        secret: whether it is declared secret.
+    """
+
+    path: str
+    secret: bool
+
+
+def leaves() -> list[Leaf]:
+    """All of them, of the connectors that are shipped."""
+    shipped = [name for name, point in connector_types().items() if point.value.startswith("platform_pipelines.")]
+    found = [leaf for name in shipped for leaf in _of_model(connector_class(name), name)]
+    return [leaf for leaf in found if not leaf.path.startswith(_ROWS)]
+
+
+def secret_paths() -> set[str]:
+    """The paths of fields that are declared secret."""
+    return {leaf.path for leaf in leaves() if leaf.secret}
+
+
+def _of_model(model: type[BaseModel], path: str) -> Iterator[Leaf]:
+    for name, field in model.model_fields.items():
+        if name != "type":
+            yield from _of_type(field.annotation, f"{path}.{field.alias or name}")
+
+
+def _of_type(annotation: Any, path: str) -> Iterator[Leaf]:
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield from _of_model(annotation, path)
+    elif origin is Annotated:
+        yield from _of_type(inside[0], path)
+    elif origin in {Union, types.UnionType}:
+        members = [each for each in inside if each is not type(None)]
+        for each in members:
+            yield from _of_type(each, path if len(members) == 1 else f"{path}{_tag(each)}")
+    elif origin in {dict, collections.abc.Mapping}:
+        yield from _of_type(inside[1], f"{path}.*")
+    elif origin in {tuple, list}:
+        yield from _of_type(inside[0], f"{path}[]")
+    elif origin is not Literal and annotation is not bool:
+        yield Leaf(path, annotation is SecretStr)
+
+
+def _tag(member: Any) -> str:
+    member = get_args(member)[0] if get_origin(member) is Annotated else member
+    field = getattr(member, "model_fields", {}).get("type")
+    if field is None or get_origin(field.annotation) is not Literal:
+        return ""
+    return f"<{get_args(field.annotation)[0]}>"
