@@ -38,7 +38,7 @@ def test_no_field_shows_what_a_reference_stands_for(
 ) -> None:
     monkeypatch.setenv("CANARY", PLAIN)
     api.serve("*", Answer(json=[{"id": 1, "at": 1}]))
-    kind = path.split(".")[0]
+    kind = path.partition(".")[0]
     connection = place(configuration(kind, api), path, "${env://CANARY}")
     (site.root / "in").mkdir()
     (site.root / "in/a.csv").write_text("id\n1\n", encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from platform_pipelines_tests.secrets.fields import secret_paths
 from platform_pipelines_tests.secrets.site import NASTY, TAGGED, leak, place, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from platform_pipelines_tests.secrets.site import Site
@@ -143,7 +143,7 @@ def test_token_endpoints(site: Site, api: ApiServer, monkeypatch: pytest.MonkeyP
     api.serve("/token", FAULTS.get(fault, Answer(status=404)))
     connection = rest(api, path, "${env://CANARY}")
     if fault == "nobody":
-        connection["auth"]["token_url"] = "http://127.0.0.1:1/token"
+        connection["auth"] |= {"token_url": "http://127.0.0.1:1/token"}
     site_of(site, connection, "items")
     attack(site, (("check", "--connect"), ("run", "p", "--json")))
 
@@ -180,7 +180,7 @@ def silent() -> Iterator[int]:
 def dsns(good: str, silent: int) -> dict[str, tuple[str, str]]:
     """Connection strings with the canary as password, as libpq takes them; and a stream to read."""
     secret, plain = quote(NASTY, safe=""), NASTY.replace("\\", "").replace("'", "\\'")
-    host = good.split("@")[-1]
+    host = good.rpartition("@")[2]
     works = f"postgresql://postgres:{secret}@{host}"
     return {
         "works": (works, "public.t"),
@@ -209,7 +209,7 @@ def queries() -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", ["postgres", "sql"])
 @pytest.mark.parametrize("case", [*dsns("", 0), *queries()])
-def test_databases(  # noqa: PLR0913 - fixtures
+def test_databases(  # noqa: PLR0913, PLR0917 - fixtures
     site: Site, postgres_database: str, silent: int, monkeypatch: pytest.MonkeyPatch, kind: str, case: str
 ) -> None:
     with psycopg.connect(postgres_database) as connection:
