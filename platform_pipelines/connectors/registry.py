@@ -29,6 +29,7 @@ GROUP = "platform_pipelines.connectors"
 _BUILT_IN = {
     "duckdb": "DuckDBConnector",
     "files": "FilesConnector",
+    "hubspot": "HubSpotConnector",
     "logger": "LoggerConnector",
     "memory": "MemoryConnector",
     "postgres": "PostgresConnector",

@@ -10,7 +10,7 @@ import contextlib
 import difflib
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -20,26 +20,34 @@ from platform_pipelines.connectors.rest_ahead import ahead
 from platform_pipelines.connectors.rest_models import RestStream
 from platform_pipelines.connectors.rest_pagers import Turn, pager_of
 from platform_pipelines.connectors.rest_parents import fetch
+from platform_pipelines.connectors.rest_preset import expanded
 from platform_pipelines.connectors.rest_request import build
 from platform_pipelines.connectors.rest_resume import Place
+from platform_pipelines.connectors.rest_values import looked_up, with_values
 from platform_pipelines.errors import InvalidData, SpecError
 from platform_pipelines.http.masking import mask_text
 from platform_pipelines.http.settings import HttpSettings
 from platform_pipelines.http.target import absolute, with_params
-from platform_pipelines.model import ReadPlan, StreamInfo, Window
+from platform_pipelines.model import ReadPlan, Stream, StreamInfo, Window
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from platform_pipelines.connectors.rest_fetch import Fetched
-    from platform_pipelines.model import Page, Stream
+    from platform_pipelines.http.client import Client
+    from platform_pipelines.model import Page
 
+#: the stream that says what those look like that are not named
+ANY = "*"
 _PAGES_AHEAD = 4
 #: times that a check asks again at most
 _CHECKS = 2
 
 
 def _named(streams: Mapping[str, RestStream]) -> Mapping[str, RestStream]:
+    if not set(streams) - {ANY}:
+        msg = f"name one stream at least; `{ANY}` says what others look like"
+        raise ValueError(msg)
     for name, spec in streams.items():
         chain = [name]
         while (parent := streams[chain[-1]].parent) is not None:
@@ -61,39 +69,43 @@ class RestConnector(HttpSettings, Connector):
     """An HTTP API.
 
     Attributes:
-        declared: ``streams`` in the YAML: what the API offers, by name.
+        preset: what is known of the API already: a name, or a YAML file under the project's root.
+        values: what the preset asks for; the names stand in braces in paths, parameters and bodies.
+        declared: ``streams`` in the YAML: what the API offers, by name; `*` says what others look like.
     """
 
     paths: ClassVar[frozenset[str]] = frozenset({"state"})
-    source_options: ClassVar[frozenset[str]] = frozenset({"params", "types"})
+    source_options: ClassVar[frozenset[str]] = frozenset({"params", "types", "values"})
 
-    type: Literal["rest"] = "rest"
+    type: str = "rest"
+    preset: str | None = None
+    values: Mapping[str, Any] = Field(default_factory=dict)
     declared: Annotated[dict[str, RestStream], AfterValidator(_named)] = Field(alias="streams", min_length=1)
 
     @model_validator(mode="before")
     @classmethod
-    def _plain_mapping(cls, data: Any) -> Any:  # noqa: ANN401 - any YAML value
-        return dict(data) if isinstance(data, Mapping) else data
+    def _with_preset(cls, data: Any) -> Any:  # noqa: ANN401 - any YAML value
+        return expanded({"preset": cls.model_fields["preset"].default, **data}) if isinstance(data, Mapping) else data
 
     def check(self) -> None:
         """Ask for the first page of the first stream that has no parent; who checks does not wait long."""
-        name = next(name for name, spec in self.declared.items() if spec.parent is None)
+        name = next(name for name, spec in self.declared.items() if spec.parent is None and name != ANY)
         patience = self.retries.model_copy(update={"max": min(self.retries.max, _CHECKS)})
         with self.model_copy(update={"retries": patience}).client() as client:
-            next(fetch(self.declared, name, client, Window(), 1), None)
+            next(fetch(self._all(Stream(name), Window(), client), name, client, Window(), 1), None)
 
     def streams(self) -> list[StreamInfo]:
         """The declared streams, by name."""
-        return [StreamInfo(name, key=spec.key) for name, spec in sorted(self.declared.items())]
+        return [StreamInfo(name, key=spec.key) for name, spec in sorted(self.declared.items()) if name != ANY]
 
     def read(self, stream: Stream, window: Window, resume: Any) -> Iterator[Page]:  # noqa: ANN401 - any JSON value
         """Read all pages; rows outside of the window, which an API may return, are left out."""
-        spec = self._spec(stream)
-        ordered = spec.order == "ascending" and window.field is not None
+        ordered = self._spec(stream, window).order == "ascending" and window.field is not None
         place = Place(stream.name, window.field or "", resume if ordered else None)
         within = place.window(window)
-        streams = {**self.declared, stream.name: spec}
         with self.client() as client:
+            streams = self._all(stream, within, client)
+            spec = streams[stream.name]
             pages = fetch(streams, stream.name, client, within, self.concurrency)
             pages = ahead(pages, _PAGES_AHEAD) if stream.limit is None else _enough(pages, stream.limit)
             with contextlib.closing(pages):
@@ -104,12 +116,12 @@ class RestConnector(HttpSettings, Connector):
 
     def plan_read(self, stream: Stream, window: Window) -> ReadPlan:
         """The first request, secrets masked, and what is done with the answers."""
-        spec = self._spec(stream)
+        spec = self._spec(stream, window)
         values = {match["field"]: match[0] for match in spec.placeholders()}
         first = pager_of(spec.pagination).first() if spec.pagination.type != "auto" else Turn()
         request = build(spec, first, window, values)
         url = mask_text(with_params(absolute(self.base_url, request.url), request.params))
-        for written in values.values():
+        for written in (*values.values(), *(f"{{{name}}}" for name in spec.lookups)):
             url = url.replace(written.replace("{", "%7B").replace("}", "%7D"), written)
         body = f" {json.dumps(request.json, ensure_ascii=False, default=str)}" if request.json is not None else ""
         notes = [f"stream {stream.name}", f"pagination {spec.pagination.type}"]
@@ -117,14 +129,23 @@ class RestConnector(HttpSettings, Connector):
             notes.append(f"for each record of {spec.parent}")
         return ReadPlan(f"{request.method} {url}{mask_text(body)} -- {', '.join(notes)}")
 
-    def _spec(self, stream: Stream) -> RestStream:
-        """The stream, with the parameters that the pipeline adds.
+    def _all(self, stream: Stream, window: Window, client: Client) -> dict[str, RestStream]:
+        """All streams as they are asked for now, parents whole, with the lists looked up that they need."""
+        found = {stream.name: self._spec(stream, window)}
+        parent = found[stream.name].parent
+        while parent is not None:
+            found[parent] = self._spec(Stream(parent, {"values": stream.options.get("values", {})}), Window())
+            parent = found[parent].parent
+        return {name: looked_up(name, spec, client) for name, spec in found.items()}
+
+    def _spec(self, stream: Stream, window: Window) -> RestStream:
+        """The stream, with what the pipeline adds, values filled in.
 
         Raises:
             InvalidData: there is none of that name.
             SpecError: an option has a value that is not allowed.
         """
-        spec = self.declared.get(stream.name)
+        spec = self.declared.get(stream.name) or self.declared.get(ANY)
         if spec is None:
             near = difflib.get_close_matches(stream.name, self.declared, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -132,13 +153,17 @@ class RestConnector(HttpSettings, Connector):
                 f"Stream {stream.name!r} is not declared in this connector.{hint} Streams: {', '.join(self.declared)}."
             )
             raise InvalidData(msg)
-        params, types = stream.options.get("params", {}), stream.options.get("types", {})
+        chosen = spec if window.low is not None else spec.read_whole()
         try:
-            return RestStream.model_validate(
-                {**_plain(spec), "params": {**spec.params, **params}, "types": {**spec.types, **types}}
+            options = {name: dict(stream.options.get(name, {})) for name in ("params", "types", "values")}
+            added = {name: {**getattr(chosen, name), **options[name]} for name in ("params", "types")}
+            values = {**self.values, **options["values"], "stream": stream.name}
+            return with_values(RestStream.model_validate({**_plain(chosen), **added}), values)
+        except (ValidationError, TypeError, ValueError) as error:
+            msg = (
+                f"`source.options` of stream {stream.name!r}: {error}. "
+                "Write `params`, `types` and `values` as mappings."
             )
-        except (ValidationError, TypeError) as error:
-            msg = f"`source.options` of stream {stream.name!r}: {error}. Write `params` and `types` as mappings."
             raise SpecError(msg) from error
 
 

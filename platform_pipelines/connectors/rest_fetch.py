@@ -7,11 +7,13 @@ to ``formats``.
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.connectors import rest_auto
 from platform_pipelines.connectors.rest_ahead import in_order
+from platform_pipelines.connectors.rest_clock import began
 from platform_pipelines.connectors.rest_pagers import Answered, pager_of
 from platform_pipelines.connectors.rest_paging_models import AutoPages, CursorTokens, NextLinks, Offsets, PageNumbers
 from platform_pipelines.connectors.rest_records import Records
@@ -23,6 +25,7 @@ from platform_pipelines.http.masking import excerpt
 from platform_pipelines.http.retry import PassingFault
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator, Mapping
 
     from platform_pipelines.connectors.rest_models import RestStream
@@ -38,10 +41,11 @@ _NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A page: its records, and the request for messages."""
+    """A page: its records, the request for messages, and when the sequence began where that caps the read."""
 
     page: JsonPage
     shown: str
+    began: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Sequence:
     def __init__(self, asking: Asking, parent: Mapping[str, str] | None = None, concurrency: int = 1) -> None:
         self._name, self._spec, self._client, self._window = asking.name, asking.spec, asking.client, asking.window
         spec = asking.spec
+        self._caps = spec.cursor.capped and asking.window.field is not None
         self._parent = parent or {}
         self._concurrency = concurrency
         self._pagination: Pagination = spec.pagination
@@ -84,7 +89,9 @@ class Sequence:
         pager = None if isinstance(self._pagination, AutoPages) else pager_of(self._pagination)
         turn = pager.first() if pager else pager_of(AutoPages()).first()
         self._check_turn(turn)
+        asked = time.monotonic()
         answer = self._ask(turn)
+        waited = time.monotonic() - asked
         planned: Iterator[tuple[Turn, tuple[Response, JsonPage] | None]] = iter(())
         first = True
         while answer is not None:
@@ -93,7 +100,7 @@ class Sequence:
             if pager is None:
                 self._pagination = rest_auto.pagination(AutoPages(), page.envelope, response)
                 pager = pager_of(self._pagination)
-            yield Fetched(page, response.shown_url)
+            yield Fetched(page, response.shown_url, began(response, waited) if first and self._caps else None)
             if first and self._concurrency > 1:
                 planned = self._ahead(pager, turn, answer)
             first = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from platform_pipelines.connectors.rest_paging_models import AutoPages, Pagination
 from platform_pipelines.connectors.rest_paths import JsonPath
@@ -37,11 +37,30 @@ class CursorParam(Frozen):
         param: query parameter that takes the watermark; not needed where ``{cursor}`` stands in ``params`` or ``body``.
         until: query parameter that takes the upper bound, where there is one.
         format: how the value is written.
+        capped: whether records that changed since the read began, by the server's clock, are left to the next one.
+            Where records do not come in the order of the cursor, one that changes meanwhile is missed without it.
     """
 
     param: Text | None = Field(default=None, description="Query parameter that takes the watermark.")
     until: Text | None = Field(default=None, description="Query parameter that takes the upper bound.")
     format: Format = Field(default="iso8601", description="`iso8601`, `epoch`, `epoch_ms` or a strftime pattern.")
+    capped: Flag = Field(
+        default=False, description="Records that changed since the read began, by the server's clock, come next time."
+    )
+
+
+class Lookup(Frozen):
+    """A list of values that the API itself gives, for ``{name}`` in parameters and body.
+
+    Attributes:
+        path: under ``base_url``.
+        records: leads to the array of records; found by itself if not given.
+        field: the field of each record that is wanted.
+    """
+
+    path: Text = Field(description="Under `base_url`.")
+    records: JsonPath | None = Field(default=None, description="Leads to the array of records.")
+    field: Text = Field(description="The field of each record that is wanted.")
 
 
 class ErrorBody(Frozen):
@@ -83,6 +102,8 @@ class RestStream(Frozen):
         error: errors in answers of status 200.
         not_found: whether 404 is an error or means that there is nothing.
         include: columns from parents: ``{company: companies.id}``; those of the placeholders if not given.
+        lookups: lists that the API itself gives, by the name that stands in braces where they go.
+        whole: keys that differ where there is no watermark to ask from; an empty one takes the key away.
     """
 
     path: str = Field(description="Under `base_url`; `{parent.field}` stands for a field of each record of `parent`.")
@@ -114,6 +135,12 @@ class RestStream(Frozen):
     include: dict[Column, str] | None = Field(
         default=None, description="Columns from parents; those of the placeholders if not given."
     )
+    lookups: dict[str, Lookup] = Field(
+        default_factory=dict, description="Lists that the API itself gives, by the name that stands in braces."
+    )
+    whole: dict[str, Any] | None = Field(
+        default=None, description="Keys that differ where there is no watermark to ask from."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> RestStream:
@@ -128,7 +155,20 @@ class RestStream(Frozen):
             if source.split(".")[0] not in parents:
                 msg = f"`include.{column}` names {source!r}; write a field of the stream that a placeholder names"
                 raise ValueError(msg)
+        try:
+            self.read_whole()
+        except ValidationError as error:
+            first = error.errors()[0]
+            msg = f"`whole.{'.'.join(map(str, first['loc']))}`: {first['msg'].removeprefix('Value error, ')}"
+            raise ValueError(msg) from None
         return self
+
+    def read_whole(self) -> RestStream:
+        """The stream as it is read without a watermark."""
+        if self.whole is None:
+            return self
+        given = {name: getattr(self, name) for name in self.model_fields_set - {"whole"}}
+        return RestStream.model_validate({**given, **self.whole})
 
     @property
     def parent(self) -> str | None:

@@ -52,7 +52,7 @@ def fetch(
 
     def sequence(values: Values) -> Iterator[Fetched]:
         for fetched in Sequence(asking, values).pages():
-            yield Fetched(_with_parent(fetched.page, spec, values), fetched.shown)
+            yield Fetched(_with_parent(fetched.page, spec, values), fetched.shown, fetched.began)
 
     if concurrency == 1:
         for values in parents:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from platform_pipelines.connectors.rest_clock import capped
 from platform_pipelines.errors import SchemaDrift
 from platform_pipelines.formats.json_convert import convert
 from platform_pipelines.formats.json_spool import PageSpool
@@ -50,14 +51,18 @@ def whole(pages: Iterator[Fetched], spec: RestStream, stream: Stream, window: Wi
 def _settled(
     pages: Iterator[Fetched], spec: RestStream, stream: Stream, window: Window, spool: PageSpool
 ) -> Iterator[Page]:
-    types = _types(spec, stream, stream.expected)
+    import pyarrow as pa
+
+    types, began = _types(spec, stream, stream.expected), None
     for fetched in pages:
+        began = began or fetched.began
         if fetched.page.rejected:
             yield Page((), rejected=_named(fetched))
         if fetched.page.batch.num_rows:
             types.look(fetched.page.batch)
             spool.add(fetched.page.batch)
     targets = types.settle(spool)
+    window = capped(window, began, pa.schema([target.field for target in targets]))
     for table in spool.tables():
         batch, rejected = convert(table, targets)
         yield Page((_within(batch, window),), rejected=rejected)
@@ -70,8 +75,12 @@ def ordered(pages: Iterator[Fetched], spec: RestStream, stream: Stream, window: 
         InvalidData: the order is not what was declared.
         SchemaDrift: a later page has a field, or values, that the first ones had not.
     """
+    import pyarrow as pa
+
     first = list(islice(pages, _FIRST_PAGES))
     targets: Sequence[Target] = _targets([each.page.batch for each in first], spec, stream, stream.expected)
+    began = next((each.began for each in first if each.began), None)
+    window = capped(window, began, pa.schema([target.field for target in targets]))
     for fetched in chain(first, pages):
         batch = fetched.page.batch
         if not batch.num_rows:

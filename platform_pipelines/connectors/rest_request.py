@@ -145,11 +145,14 @@ def _params(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def _put(body: Mapping[str, Any], keys: list[str], value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
-    """The body with a value put at a path."""
+def _put(body: Any, keys: list[str], value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """The body with a value put at a path; a number stands for an element of a list."""
     first, *others = keys
-    inner = body.get(first)
-    if others and inner is not None and not isinstance(inner, dict):
-        msg = f"`pagination.param` leads into `{first}` of the body, which is no object. Mend the path."
+    if isinstance(body, list) and first.isdecimal() and int(first) < len(body):
+        place = int(first)
+        return [*body[:place], _put(body[place], others, value) if others else value, *body[place + 1 :]]
+    if not isinstance(body, dict):
+        msg = f"`pagination.param` leads through `{first}`, and what holds it in the body is no object. Mend the path."
         raise InvalidData(msg)
-    return {**body, first: _put(inner or {}, others, value) if others else value}
+    inner = body.get(first)
+    return {**body, first: _put({} if inner is None else inner, others, value) if others else value}

@@ -97,7 +97,7 @@ def test_a_pipeline_may_add_parameters_and_types(api: ApiServer, read: Reader) -
     options = {"params": {"team": "blue"}, "types": {"id": "varchar"}}
     pages = list(read.connector().read(Stream("s", options), Window(), None))
     assert pages[0].batches[0].to_pylist() == [{"id": "1", "team": "blue"}]
-    with pytest.raises(SpecError, match="Write `params` and `types` as mappings"):
+    with pytest.raises(SpecError, match="Write `params`, `types` and `values` as mappings"):
         list(read.connector().read(Stream("s", {"params": 5}), Window(), None))
 
 
