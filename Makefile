@@ -47,8 +47,9 @@ bench: setup  ## measure against the same work written by hand
 screenshot: setup  ## draw docs/images/asset-graph.png anew; needs chromium
 	@$(BIN)/python -m platform_pipelines_tests.ui.screenshot
 
-reference: setup  ## draw docs/reference/yaml.md anew from the models
+reference: setup  ## draw docs/reference/yaml.md and types.md anew
 	@$(BIN)/python -m platform_pipelines_tests.docs.yaml_reference
+	@$(BIN)/python -m platform_pipelines_tests.docs.types_reference
 
 clean:  ## remove what the demo, the tests and Dagster wrote
 	rm -rf data .pipelines .dagster_home .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from platform_pipelines import duck, durable
 from platform_pipelines.connectors.base import Connector
-from platform_pipelines.connectors.duckdb_destination import DEFAULT_SCHEMA, DuckDBLoad, refuse_view
+from platform_pipelines.connectors.duckdb_destination import DuckDBLoad, refuse_view, table_name
 from platform_pipelines.connectors.duckdb_session import check_creatable, held, reading, sweep, writing
 from platform_pipelines.connectors.duckdb_source import DuckDBQuery
 from platform_pipelines.model import LoadPlan, ReadPlan, Stream, StreamInfo, Window
 from platform_pipelines.sql import evolve, held_rows, offsets
 from platform_pipelines.sql.queries import OPTIONS, narrowed
 from platform_pipelines.sql.script import run_load
-from platform_pipelines.sql.tables import OFFSETS, TableName
+from platform_pipelines.sql.tables import OFFSETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,10 +101,10 @@ class DuckDBConnector(Connector):
 
     def holds(self, table: str, columns: Sequence[str], but: Feed | None) -> Iterator[pa.RecordBatch]:
         """The rows of a table, without those that a feed brought."""
-        name = TableName.parse(table, DEFAULT_SCHEMA)
         if not self.path.exists():
             return
         with reading(self.path) as connection:
+            name = table_name(connection, table)
             options = held_rows.options(DuckDBLoad(connection).columns(name) or (), columns, but)
             if options is not None:
                 for page in DuckDBQuery(connection, Stream(table, options)).pages(Window()):
@@ -112,10 +112,10 @@ class DuckDBConnector(Connector):
 
     def offset(self, feed: Feed, table: str) -> Offset | None:
         """The last batch of ``feed`` that ``table`` holds."""
-        name = TableName.parse(table, DEFAULT_SCHEMA)
         if not self.path.exists():
             return None
         with reading(self.path) as connection:
+            name = table_name(connection, table)
             database = DuckDBLoad(connection)
             if database.columns(name.offsets) is None:
                 return None
@@ -123,8 +123,8 @@ class DuckDBConnector(Connector):
 
     def load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:
         """Write rows and offset in one transaction; see :meth:`Destination.load`."""
-        name = TableName.parse(load.table, DEFAULT_SCHEMA)
         with writing(self.path) as connection:
+            name = table_name(connection, load.table)
             refuse_view(connection, name)
             connection.execute("begin")
             try:
@@ -143,10 +143,10 @@ class DuckDBConnector(Connector):
 
     def plan_load(self, load: Load) -> LoadPlan:
         """The schema changes that :meth:`load` would make."""
-        name = TableName.parse(load.table, DEFAULT_SCHEMA)
         with contextlib.ExitStack() as stack:
             opened = reading(self.path) if self.path.exists() else contextlib.closing(duck.connect())
-            database = DuckDBLoad(stack.enter_context(opened))
+            connection = stack.enter_context(opened)
+            name, database = table_name(connection, load.table), DuckDBLoad(connection)
             return evolve.statements(name, evolve.changes(database.columns(name), load, database), load, database)
 
 

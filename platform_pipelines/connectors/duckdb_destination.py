@@ -17,6 +17,7 @@ from platform_pipelines.sql import duckdb_types, offsets
 from platform_pipelines.sql.arrivals import Arrivals
 from platform_pipelines.sql.script import STAGE
 from platform_pipelines.sql.statements import Statements
+from platform_pipelines.sql.tables import TableName
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from platform_pipelines.model import Load, LoadPlan
     from platform_pipelines.sql.evolve import Changes, Column
-    from platform_pipelines.sql.tables import TableName
     from platform_pipelines.sql.types import ColumnType
 
 DEFAULT_SCHEMA = "main"
@@ -65,7 +65,7 @@ class DuckDBLoad:
 
     def prepare(self, table: TableName) -> None:
         """Make the schema and its table of offsets; the file's lock serializes loads."""
-        self.execute(f"create schema if not exists {quote(table.schema)}")
+        self.execute(f"create schema if not exists {table.schema_sql}")
         if self.columns(table.offsets) is None:
             self.execute(offsets.create(table))
 
@@ -135,6 +135,12 @@ class DuckDBLoad:
     def written(self) -> int:
         """Bytes of the files, or of the Arrow buffers, that were read."""
         return self._arrivals.bytes if self._arrivals else 0
+
+
+def table_name(connection: duckdb.DuckDBPyConnection, text: str) -> TableName:
+    """The table of the opened file that ``text`` names."""
+    catalog = connection.execute("select current_database()").fetchall()[0][0]
+    return TableName.parse(text, DEFAULT_SCHEMA).within(str(catalog))
 
 
 def refuse_view(connection: duckdb.DuckDBPyConnection, table: TableName) -> None:

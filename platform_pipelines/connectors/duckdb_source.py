@@ -5,6 +5,7 @@ The file is open while its rows are read, so that they are of one snapshot.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.duck import quote
@@ -52,7 +53,7 @@ class DuckDBQuery:
         import duckdb
 
         self._connection = connection
-        self._relation = Relation.of(stream, "main")
+        self._relation = self._within(Relation.of(stream, "main"))
         try:
             described = connection.execute(f"describe select * from {self._relation.sql}").fetchall()
         except duckdb.CatalogException as error:
@@ -60,6 +61,13 @@ class DuckDBQuery:
             raise InvalidData(msg) from error
         self._types: dict[str, ColumnType] = {row[0]: duckdb_types.parse(row[1]) for row in described}
         self._relation.check_columns(list(self._types), stream.name)
+
+    def _within(self, relation: Relation) -> Relation:
+        if relation.table is None:
+            return relation
+        catalog = self._connection.execute("select current_database()").fetchall()[0][0]
+        table = relation.table.within(str(catalog))
+        return replace(relation, table=table, sql=table.sql)
 
     @property
     def _families(self) -> dict[str, Family]:

@@ -73,9 +73,9 @@ class PostgresConnector(Connector):
         """Tables and views that may be read, sorted by name."""
         with self._session(READER) as connection:
             found = source.catalog(connection)
-            names = [name for *_, columns, _, _ in found for name in columns]
-            types = [pair for *_, oids, modifiers in found for pair in zip(oids, modifiers, strict=True)]
-            columns = iter(classify(connection, names, types))
+            names = [name for row in found for name in row[4]]
+            types = [pair for row in found for pair in zip(row[5], row[6], strict=True)]
+            columns = iter(classify(connection, names, types, [count for row in found for count in row[7]]))
         return [
             StreamInfo(
                 f"{row[0]}.{row[1]}", source.arrow_schema([next(columns) for _ in row[4]]), tuple(row[3] or ()), row[2]

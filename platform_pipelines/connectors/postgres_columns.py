@@ -7,7 +7,10 @@ its PostgreSQL type as metadata, which a PostgreSQL destination restores.
 
 Infinite dates and timestamps stay what Arrow and DuckDB hold for them, the
 largest and smallest integer of the column's width. NaN in a decimal column has
-no such value; it stops the read with an error that says what to do.
+no such value; it stops the read with an error that says what to do. So does an
+array whose dimensions or bounds an Arrow list cannot express; a column that is
+declared with several dimensions travels as text. Of a domain the values are read
+in the type below it; its name goes along.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.duck import literal, quote
 from platform_pipelines.sql import postgres_types
-from platform_pipelines.sql.arrow_types import PG_TYPE
+from platform_pipelines.sql.arrow_types import PG_DOMAIN, PG_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 #: what the cast of a NaN that no decimal can hold says in PostgreSQL's error
 NAN_MARK = "NaN in decimal column"
+#: what the cast of an array that is no plain list says in PostgreSQL's error
+ARRAY_MARK = "array with bounds in column"
 
 _NATIVE = frozenset({"bool", "int", "float", "text", "bytes", "date", "timestamp", "timestamptz", "time", "uuid"})
 _NATIVE_ELEMENTS = frozenset({"bool", "int", "float", "text", "date", "timestamp", "timestamptz"})
@@ -41,12 +46,22 @@ with recursive base(place, type, modifier) as (
     where t.typtype = 'd'
 )
 select pg_catalog.format_type(b.type, b.modifier), t.typtype = 'b' and coalesce(e.typtype, 'b') = 'b',
-    b.type <> (%s::oid[])[b.place]
+    case when b.type <> u.type then pg_catalog.format_type(u.type, null) else '' end
 from base b
+join unnest(%s::oid[]) with ordinality as u(type, place) using (place)
 join pg_catalog.pg_type t on t.oid = b.type
 left join pg_catalog.pg_type e on e.oid = t.typelem and t.typcategory = 'A'
 where t.typtype <> 'd'
 order by b.place
+"""
+
+# a result names the type below a domain, and no dimensions: the table's column behind it knows both
+_DECLARED = """
+select coalesce(a.atttypid, u.type)::bigint, coalesce(a.atttypmod, u.modifier), coalesce(a.attndims, 0)::int
+from unnest(%s::oid[], %s::int[], %s::oid[], %s::int[])
+    with ordinality as u(type, modifier, relation, number, place)
+left join pg_catalog.pg_attribute a on a.attrelid = u.relation and a.attnum = u.number
+order by u.place
 """
 
 
@@ -59,19 +74,26 @@ class SourceColumn:
         pg_type: its type as PostgreSQL's ``format_type`` writes it; of a domain, the type below it.
         type: the same, parsed.
         base: whether it is a plain type, rather than an enum, a composite or a range.
-        domain: whether the column is of a domain.
+        domain: the domain that the column is of; empty if it is of none.
+        dimensions: of an array, as its table declares them.
     """
 
     name: str
     pg_type: str
     type: ColumnType
     base: bool
-    domain: bool = False
+    domain: str = ""
+    dimensions: int = 1
+
+    @property
+    def _several(self) -> bool:
+        """Whether values are arrays of arrays, which PostgreSQL's types do not tell from plain ones."""
+        return self.type.family == "list" and self.dimensions > 1
 
     @property
     def native(self) -> bool:
         """Whether Arrow has a type that holds every value."""
-        if not self.base:
+        if not self.base or self._several:
             return False
         if self.type.family == "list":
             return self.type.element is not None and self.type.element.family in _NATIVE_ELEMENTS
@@ -88,24 +110,33 @@ class SourceColumn:
         if self.native and self.type.family == "decimal":
             stop = f"(({name})::text || {literal(f' {NAN_MARK} {self.name}')})::numeric"
             return f"(case when {name} = 'NaN' then {stop} else {name} end)::{self.pg_type}"
+        if self.type.family == "list" and not self._several:
+            return self._list
         if self.native:
             return f"{name}::{self.pg_type}" if self.domain else name
-        if self.type.family == "list":
-            return f"{name}::text[]"
         return f"{name}::numeric::text" if self.pg_type == "money" else f"{name}::text"
+
+    @property
+    def _list(self) -> str:
+        name, kind = quote(self.name), self.pg_type if self.native else "text[]"
+        exact = f"{name}::numeric[]" if self.pg_type == "money[]" else name
+        stop = f"(left({name}::text, 0) || {literal(f'{ARRAY_MARK} {self.name}')})::{kind}"
+        odd = f"array_ndims({name}) > 1 or array_lower({name}, 1) <> 1"
+        return f"case when {odd} then {stop} else {exact}::{kind} end"
 
     def field(self, data_type: pa.DataType) -> pa.Field[Any]:
         """The Arrow field of the column, with its PostgreSQL type."""
         import pyarrow as pa
 
-        return pa.field(self.name, data_type, metadata={PG_TYPE: self.pg_type.encode()})
+        metadata = {PG_TYPE: self.pg_type.encode()} | ({PG_DOMAIN: self.domain.encode()} if self.domain else {})
+        return pa.field(self.name, data_type, metadata=metadata)
 
     @property
     def arrow_type(self) -> pa.DataType:
         """The Arrow type in which the column arrives."""
         import pyarrow as pa
 
-        if self.type.family == "list":
+        if self.type.family == "list" and not self._several:
             return pa.list_(
                 pa.field("l", _arrow(self.type.element) if self.native and self.type.element else pa.string())
             )
@@ -144,16 +175,22 @@ def describe(connection: psycopg.Connection, relation: str) -> list[SourceColumn
     if result is None:
         return []
     names = [(result.fname(i) or b"").decode() for i in places]
-    return classify(connection, names, [(result.ftype(i), result.fmod(i)) for i in places])
+    tables, numbers = [result.ftable(i) for i in places], [result.ftablecol(i) for i in places]
+    types, modifiers = [result.ftype(i) for i in places], [result.fmod(i) for i in places]
+    found = connection.execute(_DECLARED, [types, modifiers, tables, numbers]).fetchall()
+    return classify(connection, names, [(oid, modifier) for oid, modifier, _ in found], [count for *_, count in found])
 
 
 def classify(
-    connection: psycopg.Connection, names: Sequence[str], types: Sequence[tuple[int, int]]
+    connection: psycopg.Connection,
+    names: Sequence[str],
+    types: Sequence[tuple[int, int]],
+    dimensions: Sequence[int],
 ) -> list[SourceColumn]:
-    """Columns from their type oids and modifiers."""
+    """Columns from their type oids, modifiers and declared dimensions."""
     oids = [oid for oid, _ in types]
     rows = connection.execute(_CLASSIFY, [oids, [modifier for _, modifier in types], oids]).fetchall()
     return [
-        SourceColumn(name, text, postgres_types.parse(text), base, domain)
-        for name, (text, base, domain) in zip(names, rows, strict=True)
+        SourceColumn(name, text, postgres_types.parse(text), base, domain, count)
+        for name, (text, base, domain), count in zip(names, rows, dimensions, strict=True)
     ]

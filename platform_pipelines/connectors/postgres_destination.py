@@ -14,7 +14,7 @@ from platform_pipelines.connectors.postgres_wire import wire
 from platform_pipelines.duck import literal, quote
 from platform_pipelines.sql import offsets, postgres_types
 from platform_pipelines.sql.arrivals import Arrivals
-from platform_pipelines.sql.arrow_types import from_arrow, plain_type
+from platform_pipelines.sql.arrow_types import PG_DOMAIN, PG_TYPE, from_arrow, plain_type
 from platform_pipelines.sql.dialect import POSTGRES
 from platform_pipelines.sql.script import STAGE
 from platform_pipelines.sql.tables import FEED, check_lengths
@@ -36,15 +36,21 @@ NAME_BYTES = 63
 _ANALYZE_ROWS = 1_000
 
 _COLUMNS = """
-select a.attname, pg_catalog.format_type(
-    case when t.typtype = 'd' then t.typbasetype else a.atttypid end,
-    case when t.typtype = 'd' then t.typtypmod else a.atttypmod end)
-from pg_catalog.pg_attribute a
-join pg_catalog.pg_class c on c.oid = a.attrelid
-join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-join pg_catalog.pg_type t on t.oid = a.atttypid
-where n.nspname = %s and c.relname = %s and a.attnum > 0 and not a.attisdropped
-order by a.attnum
+with recursive found(name, place, type, modifier) as (
+    select a.attname, a.attnum, a.atttypid, a.atttypmod
+    from pg_catalog.pg_attribute a
+    join pg_catalog.pg_class c on c.oid = a.attrelid
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = %s and c.relname = %s and a.attnum > 0 and not a.attisdropped
+    union all
+    select f.name, f.place, t.typbasetype, t.typtypmod
+    from found f join pg_catalog.pg_type t on t.oid = f.type
+    where t.typtype = 'd'
+)
+select f.name, pg_catalog.format_type(f.type, f.modifier)
+from found f join pg_catalog.pg_type t on t.oid = f.type
+where t.typtype <> 'd'
+order by f.place
 """
 
 
@@ -65,6 +71,7 @@ class PostgresLoad:
         self._transaction = transaction
         self._encoder = encoder
         self._known: dict[str, bool] = {}
+        self._metadata = {f.name: f.metadata or {} for f in load.schema}
         self._arrived = {f.name: from_arrow(plain_type(f.type, nanoseconds=False)) for f in load.schema}
         self._bytes = 0
 
@@ -114,6 +121,15 @@ class PostgresLoad:
         check_lengths((table.schema, table.name, *(c.name for c in found.columns)), NAME_BYTES, "PostgreSQL")
         for statement in plan.ddl + plan.destructive:
             self.execute(statement)
+        for column in found.columns if found.create else ():
+            self._restore_domain(table, column)
+
+    def _restore_domain(self, table: TableName, column: Column) -> None:
+        """Make a new column, still empty, one of the domain it came from, where this database has that."""
+        metadata = self._metadata[column.name]
+        name = metadata.get(PG_DOMAIN, b"").decode()
+        if name and column.target == postgres_types.parse(metadata[PG_TYPE].decode()) and self._knows(name):
+            self.execute(f"alter table {table.sql} alter column {quote(column.name)} type {name}")
 
     def direct(self, table: TableName, load: Load, found: Changes, batches: pa.RecordBatchReader) -> int | None:
         """Copy straight into the table, unless a column must be cast there."""

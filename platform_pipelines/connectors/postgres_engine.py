@@ -15,7 +15,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
-from platform_pipelines.connectors.postgres_session import READER, SETTINGS
+from platform_pipelines.connectors.postgres_session import ENCODING, READER, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def attached(dsn: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     from psycopg.conninfo import make_conninfo
 
     name = f"pg_{next(_numbers)}"
-    conninfo = duck.literal(make_conninfo(dsn, application_name=READER))
+    conninfo = duck.literal(make_conninfo(dsn, application_name=READER, client_encoding=ENCODING))
     with engine() as keeper:
         keeper.execute(f"attach {conninfo} as {name} (type postgres)")
         try:

@@ -22,6 +22,8 @@ READER = "platform_pipelines read"
 #: name of sessions that load
 WRITER = "platform_pipelines load"
 
+#: what is said to the server and back, whatever the environment or the database has as its default
+ENCODING = "UTF8"
 #: settings under which values written as text mean the same everywhere
 SETTINGS = (
     "set timezone = 'UTC'",
@@ -47,7 +49,7 @@ def session(dsn: str, application: str) -> Iterator[psycopg.Connection]:
 
     with named_errors(dsn):
         try:
-            connection = psycopg.connect(dsn, autocommit=True, application_name=application)
+            connection = psycopg.connect(dsn, autocommit=True, application_name=application, client_encoding=ENCODING)
         except psycopg.ProgrammingError:  # its text quotes parts of the dsn
             msg = (
                 "The `dsn` of the postgres connector cannot be read. Write it like "

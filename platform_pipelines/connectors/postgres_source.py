@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines.connectors.postgres_columns import NAN_MARK, describe
+from platform_pipelines.connectors.postgres_columns import ARRAY_MARK, NAN_MARK, describe
 from platform_pipelines.connectors.postgres_engine import attached
 from platform_pipelines.connectors.postgres_session import without_password
 from platform_pipelines.connectors.postgres_window import bounded
@@ -177,16 +177,18 @@ def _classed(text: str) -> PipelinesError:
             f"Column {name!r} holds NaN, which a decimal cannot. Read it without precision, so it travels as text: "
             f"`options: {{query: select …, {name}::numeric as {name} from …}}`."
         )
-    if "dimension" in text:
+    if ARRAY_MARK in text:
+        name = text.partition(f"{ARRAY_MARK} ")[2].partition('"')[0]
         return InvalidData(
-            f"An array has another number of dimensions than its column declares: {text}. Read it as text: "
-            "`options: {query: select …, COLUMN::text from …}`."
+            f"Column {name!r} holds an array of several dimensions, or one whose bounds do not begin at 1; neither is "
+            f"a list. Declare the dimensions in its table (`alter table … alter column {name} type …[][]`), or read it "
+            f"as text: `options: {{query: select …, {name}::text as {name} from …}}`."
         )
     return ConnectError(f"Reading from PostgreSQL broke off: {text}")
 
 
 def catalog(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
-    """Tables and views: schema, name, estimated rows, key columns, column names, type oids, type modifiers."""
+    """Tables and views: schema, name, estimated rows, key columns; of columns names, types, modifiers, dimensions."""
     return connection.execute(_CATALOG).fetchall()
 
 
@@ -197,7 +199,7 @@ select n.nspname, c.relname,
      from pg_catalog.pg_index i, unnest(i.indkey) with ordinality as k(number, place), pg_catalog.pg_attribute a
      where i.indrelid = c.oid and i.indisprimary and a.attrelid = c.oid and a.attnum = k.number),
     array_agg(a.attname::text order by a.attnum), array_agg(a.atttypid::bigint order by a.attnum),
-    array_agg(a.atttypmod order by a.attnum)
+    array_agg(a.atttypmod order by a.attnum), array_agg(a.attndims::int order by a.attnum)
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

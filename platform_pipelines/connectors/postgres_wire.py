@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _BINARY = frozenset({"bool", "int", "float", "date", "timestamp", "timestamptz", "time", "interval", "bytes"})
 _BINARY_ELEMENTS = frozenset({"bool", "int", "float", "date", "timestamp", "timestamptz"})
 _DIGITS_OF_64_BITS = 20
+#: with more fraction digits DuckDB writes decimals wrongly in binary
+_BINARY_SCALE = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def wire(column: Column, arrived: ColumnType) -> Wire:
         return Wire(f"cast({name} as varchar)", "text", staged, direct=True)
     if target.family == "list" and arrived.family == "list":
         return _list(name, staged, target, arrived)
-    if target.family == "decimal" and arrived.family in {"decimal", "int"}:
+    if target.family == "decimal" and arrived.family in {"decimal", "int"} and arrived.scale <= _BINARY_SCALE:
         sent = arrived if arrived.family == "decimal" else ColumnType("decimal", _DIGITS_OF_64_BITS)
         return Wire(f"cast({name} as {duckdb_types.render(sent)})", postgres_types.render(sent), staged, direct=True)
     rendered = postgres_types.render(target)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Arrow field metadata that holds the PostgreSQL type to restore
 PG_TYPE = b"pg_type"
+#: Arrow field metadata that holds the name of a domain over that type
+PG_DOMAIN = b"pg_domain"
 
 
 def from_arrow(data_type: pa.DataType) -> ColumnType:

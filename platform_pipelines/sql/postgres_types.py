@@ -33,7 +33,6 @@ _SIZED = {
     "double precision": ColumnType("float", 64),
     "json": ColumnType("json", name="json"),
     "jsonb": ColumnType("json", name="jsonb"),
-    "interval": ColumnType("interval"),
 }
 _TEXTS = {"text": "", "character varying": "", "character": "character"}
 _RENDERED = {family: name for name, family in _PLAIN.items()} | {"null": "text", "interval": "interval"}
@@ -58,6 +57,8 @@ def _parse_sized(name: str, size: int | None, scale: int) -> ColumnType | None:
         return ColumnType("text", 1 if name == "character" and size is None else size, name=_TEXTS[name], declared=True)
     if name == "numeric":
         return None if scale < 0 else ColumnType("decimal", size, scale)
+    if name == "interval":
+        return ColumnType("interval", name="" if size is None else f"interval({size})")
     return ColumnType(_PLAIN[name], size) if name in _PLAIN else None  # type: ignore[arg-type]
 
 
@@ -138,7 +139,7 @@ def _agree(arrow: ColumnType, declared: ColumnType) -> bool:
     if arrow.family == "list" and declared.family == "list" and arrow.element and declared.element:
         return arrow.element.family == "text" or _agree(arrow.element, declared.element)
     if arrow.family == "text":
-        travels_as_text = {"text", "json", "uuid", "interval", "other"}
+        travels_as_text = {"text", "json", "uuid", "interval", "other", "list"}
         unbounded = declared.family == "decimal" and (declared.size is None or not is_native(declared))
         return declared.family in travels_as_text or unbounded
     return arrow == declared or (arrow.family == declared.family and arrow.family not in {"int", "float", "decimal"})

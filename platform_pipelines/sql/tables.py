@@ -5,7 +5,7 @@ Whether a table exists is left to the databases.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from platform_pipelines.duck import quote
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 OFFSETS = "_pipelines_loads"
 #: column of the target that says which feed brought a row
 FEED = "_pipelines_feed"
+#: databases that every DuckDB connection has
+_DATABASES = frozenset({"system", "temp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +29,22 @@ class TableName:
     Attributes:
         schema: its schema.
         name: its name, as it is: neither folded nor quoted.
+        catalog: the database, where it must be said; see :meth:`within`.
     """
 
     schema: str
     name: str
+    catalog: str = ""
 
     @property
     def sql(self) -> str:
         """The quoted, qualified name."""
-        return f"{quote(self.schema)}.{quote(self.name)}"
+        return f"{self.schema_sql}.{quote(self.name)}"
+
+    @property
+    def schema_sql(self) -> str:
+        """The quoted name of the schema."""
+        return f"{quote(self.catalog)}.{quote(self.schema)}" if self.catalog else quote(self.schema)
 
     @property
     def text(self) -> str:
@@ -45,7 +54,11 @@ class TableName:
     @property
     def offsets(self) -> TableName:
         """The table that holds this table's offsets."""
-        return TableName(self.schema, OFFSETS)
+        return replace(self, name=OFFSETS)
+
+    def within(self, catalog: str) -> TableName:
+        """The table in a DuckDB database: a schema named like one of the databases there would be taken for it."""
+        return replace(self, catalog=catalog) if self.schema.lower() in {catalog.lower(), *_DATABASES} else self
 
     @classmethod
     def parse(cls, text: str, default_schema: str) -> TableName:
