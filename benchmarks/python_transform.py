@@ -1,4 +1,4 @@
-"""``python -m benchmarks.python_transform``: the isolated transform against the same function in this process.
+"""``python -m benchmarks python_transform``: the isolated transform against the same function in this process.
 
 Prints records per second: of the function alone, over dicts that are there
 already; of the whole transform, with DuckDB columns in and out, by the clock and
@@ -8,7 +8,6 @@ what one core does.
 
 from __future__ import annotations
 
-import argparse
 import resource
 import statistics
 import time
@@ -32,20 +31,17 @@ SOURCE = """select i as id, 'User' || i || '@Example.com' as email, i / 3 as pri
     timestamptz '2024-01-01' + interval (i) second as at from range({rows}) t(i)"""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.python_transform")
-    parser.add_argument("--rows", type=int, default=500_000)
-    parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
+def compare(repeats: int, rows: int = 500_000) -> None:
+    """Measure and print."""
     connection = duck.connect()
-    connection.execute(f"create temp table source as {SOURCE.format(rows=options.rows)}")
-    print(f"{options.rows:,} records, records per second, medians of {options.repeats}")
+    connection.execute(f"create temp table source as {SOURCE.format(rows=rows)}")
+    print(f"Isolated Python: {rows:,} records, records per second, medians of {repeats}")
     print(f"{'':16}{'in process':>12}{'transform':>12}{'ratio':>8}{'by CPU':>12}{'child CPU':>12}")
     for name, text in TEXTS.items():
-        own = statistics.median(_in_process(connection, text) for _ in range(options.repeats))
-        runs = [_isolated(connection, text) for _ in range(options.repeats)]
+        own = statistics.median(_in_process(connection, text) for _ in range(repeats))
+        runs = [_isolated(connection, text) for _ in range(repeats)]
         wall, both, child = (statistics.median(figures) for figures in zip(*runs, strict=True))
-        rates = [options.rows / seconds for seconds in (own, wall, both, child)]
+        rates = [rows / seconds for seconds in (own, wall, both, child)]
         print(f"{name:16}{rates[0]:12,.0f}{rates[1]:12,.0f}{wall / own:8.1f}{rates[2]:12,.0f}{rates[3]:12,.0f}")
 
 
@@ -77,7 +73,3 @@ def _cpu() -> tuple[float, float]:
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     own, children = (usage.ru_utime + usage.ru_stime for usage in usages)
     return own, children
-
-
-if __name__ == "__main__":
-    main()

@@ -14,6 +14,7 @@ import marshal
 import operator
 import os
 import time
+from array import array
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.isolated import child_guards, child_names, child_values, tagged, wire
@@ -128,7 +129,15 @@ def _answer(
         columns.append({"name": name, "buffers": len(own), **column})
         parts += own
     keep = bytes(result is not None for result in results)
-    return {"columns": columns, "failed": [[row, *said] for row, said in sorted(failed.items())]}, [keep, *parts]
+    return {"columns": columns, "failed": len(failed)}, [keep, *parts, *_failures(failed)]
+
+
+def _failures(failed: dict[int, list[Any]]) -> list[bytes]:
+    """Rows, lines, and messages by their lengths in bytes: four buffers."""
+    rows = sorted(failed)
+    messages = [str(failed[row][1]).encode(errors="backslashreplace") for row in rows]
+    numbers = (rows, [failed[row][0] for row in rows], map(len, messages))
+    return [*(array("q", each).tobytes() for each in numbers), b"".join(messages)]
 
 
 def _check_names(results: list[Any], failed: dict[int, list[Any]]) -> None:

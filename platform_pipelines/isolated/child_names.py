@@ -8,6 +8,7 @@ record does can be found by a later one.
 
 from __future__ import annotations
 
+import _string  # type: ignore[import-not-found]
 import builtins
 import importlib
 import string
@@ -30,7 +31,7 @@ _DENIED = {
         "update_wrapper", "wraps", "total_ordering", "singledispatch", "singledispatchmethod", "cached_property",
         "WRAPPER_ASSIGNMENTS", "WRAPPER_UPDATES", "get_cache_token", "namedtuple",
     },
-    "decimal": {"BasicContext", "DefaultContext", "ExtendedContext"},
+    "decimal": {"BasicContext", "DefaultContext", "ExtendedContext", "setcontext"},
     "zoneinfo": {"reset_tzpath", "TZPATH"},
     "string": {"Formatter"},
     "uuid": {"getnode", "uuid1", "main"},
@@ -38,6 +39,23 @@ _DENIED = {
     "random": {"SystemRandom"},
     "collections": {"UserDict", "UserList", "UserString"},
 }  # fmt: skip
+
+#: ways into frames, generators and classes that are not spelled with an underscore
+_INNER = (
+    "gi_",
+    "cr_",
+    "ag_",
+    "tb_",
+    "co_",
+    "f_back",
+    "f_builtins",
+    "f_code",
+    "f_generator",
+    "f_globals",
+    "f_locals",
+    "f_trace",
+)
+_INNER_NAMES = frozenset({"mro", "clear_cache", "register", "with_traceback"})
 
 #: what could be changed through a module, or leads to other modules
 _OPEN = (types.ModuleType, list, dict, set)
@@ -59,7 +77,8 @@ class _Formatter(string.Formatter):
     """``str.format`` without a way into objects."""
 
     def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:  # noqa: ANN401 - any value
-        if "._" in field_name or "[_" in field_name:
+        _, rest = _string.formatter_field_name_split(field_name)
+        if any(is_attribute and is_inner(name) for is_attribute, name in rest):
             msg = f"`{{{field_name}}}` reaches for a private name; a format may name public attributes only"
             raise ValueError(msg)
         return super().get_field(field_name, args, kwargs)
@@ -91,8 +110,16 @@ def names(modules: list[str]) -> dict[str, Any]:
     return {"__builtins__": allowed, "__name__": "transform", "__format_of": format_of}
 
 
+def is_inner(name: str) -> bool:
+    """Whether an attribute leads into objects, frames or classes."""
+    return name.startswith(("_", *_INNER)) or name in _INNER_NAMES
+
+
 def type_of(value: object) -> type:
-    """``type`` of one argument; of three it would make classes."""
+    """``type`` of one argument that is no class; else it would make classes, whose ways into objects nobody guards."""
+    if isinstance(value, type):
+        msg = f"`type({value.__name__})` is not allowed: the type of a type makes classes"
+        raise TypeError(msg)
     return type(value)
 
 
@@ -126,10 +153,27 @@ def _path(name: str, shown: dict[str, Any]) -> Any:  # noqa: ANN401 - a sealed m
 
 def _show(name: str) -> Any:  # noqa: ANN401 - a sealed module
     module = importlib.import_module(name)
-    public = getattr(module, "__all__", None) or [each for each in vars(module) if not each.startswith("_")]
+    public = getattr(module, "__all__", None) or [each for each in vars(module) if _is_own(module, each)]
     denied = _DENIED.get(name, set())
     body = {each: getattr(module, each) for each in public if each not in denied}
+    body |= {each: instead for each, instead in _INSTEAD.get(name, {}).items() if each in body}
     return _seal(name, {key: value for key, value in body.items() if not isinstance(value, _OPEN)})
+
+
+def _is_own(module: types.ModuleType, name: str) -> bool:
+    """Whether a public name is the module's own, and no class or function that it imported."""
+    value = getattr(module, name)
+    borrowed = callable(value) and getattr(value, "__module__", None) not in {module.__name__, None}
+    return not name.startswith("_") and not borrowed
+
+
+def _context() -> Any:  # noqa: ANN401 - a decimal.Context
+    import decimal
+
+    return decimal.getcontext().copy()
+
+
+_INSTEAD: dict[str, dict[str, Any]] = {"decimal": {"getcontext": _context}}
 
 
 def _seal(name: str, body: dict[str, Any]) -> Any:  # noqa: ANN401 - a class

@@ -26,9 +26,6 @@ MODULES = (
     "base64", "collections", "collections.abc", "datetime", "decimal", "functools", "hashlib", "itertools", "json",
     "math", "random", "re", "statistics", "string", "textwrap", "unicodedata", "urllib.parse", "uuid", "zoneinfo",
 )  # fmt: skip
-#: ways into frames, generators and classes that are not spelled with an underscore
-_INNER = ("gi_", "cr_", "ag_", "tb_", "f_back", "f_builtins", "f_code", "f_globals", "f_locals", "f_trace", "co_")
-_INNER_NAMES = frozenset({"mro", "clear_cache", "with_traceback"})
 _REFUSED: dict[type[ast.AST], str] = {
     ast.ClassDef: "`class` is not allowed; use a function or a dict",
     ast.AsyncFunctionDef: "`async` is not allowed",
@@ -37,6 +34,8 @@ _REFUSED: dict[type[ast.AST], str] = {
     ast.AsyncWith: "`async` is not allowed",
     ast.Global: "`global` is not allowed: records know nothing of each other",
 }
+#: methods of text that could reach into what they format
+_GUARDED = ("format", "format_map")
 _NAMED = ("id", "name", "arg", "asname", "rest")
 
 
@@ -97,17 +96,23 @@ def _of_node(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.Attribute):
         yield from _attribute(node.attr, node.ctx)
     elif isinstance(node, ast.MatchClass):
-        for name in node.kwd_attrs:
-            yield from _attribute(name, ast.Load())
+        yield from _pattern(node.kwd_attrs)
     for field in _NAMED:
         yield from _name(getattr(node, field, None), node)
 
 
 def _attribute(name: str, context: ast.expr_context) -> Iterator[str]:
-    if name.startswith(("_", *_INNER)) or name in _INNER_NAMES:
+    if child_names.is_inner(name):
         yield f"the attribute `{name}` is not allowed"
     elif not isinstance(context, ast.Load):
         yield f"the attribute `{name}` cannot be set; fields of a record are written as record['{name}']"
+
+
+def _pattern(names: list[str]) -> Iterator[str]:
+    for name in names:
+        yield from _attribute(name, ast.Load())
+        if name in _GUARDED:
+            yield f"the attribute `{name}` is not allowed in a pattern"
 
 
 def _name(name: object, node: ast.AST) -> Iterator[str]:
@@ -136,7 +141,9 @@ def _import_from(node: ast.ImportFrom) -> Iterator[str]:
     for each in node.names:
         if each.name == "*":
             yield f"`from {module} import *` is not allowed; name what you need"
-        elif not hasattr(shown, each.name) and f"{module}.{each.name}" not in MODULES:
+        elif f"{module}.{each.name}" in MODULES:
+            continue
+        elif child_names.is_inner(each.name) or not hasattr(shown, each.name):
             yield f"`{each.name}` of `{module}` is not available here"
 
 
@@ -160,7 +167,7 @@ class _Guarded(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         self.generic_visit(node)
-        if node.attr not in {"format", "format_map"}:
+        if node.attr not in _GUARDED:
             return node
         call = ast.Call(ast.Name("__format_of", ast.Load()), [node.value, ast.Constant(node.attr)], [])
         return ast.copy_location(call, node)

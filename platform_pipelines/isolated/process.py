@@ -1,8 +1,8 @@
 """One child process: started locked up, given chunks of records, replaced when it dies or has worked long.
 
 What the chunks hold is left to the caller. A child that dies is started anew once
-for the chunk it died of; CPU time adds up over a process, so one that has used
-its share is replaced between two chunks.
+for all chunks, and goes on with the one it died of; CPU time adds up over a process,
+so one that has used its share is replaced between two chunks.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     Answer = tuple[dict[str, Any], list[bytes]]
 
+#: bytes of an answer's header at most: read as JSON, it becomes many times as large
+_HEADER = 4 << 20
 #: chunks that are under way while the answer to an earlier one is awaited
 AHEAD = 1
 #: the kernel's limit, in shares of CPU time: the chunk that ends the first share and those under way behind it
@@ -66,6 +68,7 @@ class Sandbox:
         self._used = 0.0
         self._ended = 0
         self._late = False
+        self._died_before = False
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +82,7 @@ class Sandbox:
 
         Raises:
             SpecError: a guard is missing that no setting allows to be missing.
-            InvalidData: the child died twice of one chunk.
+            InvalidData: the child died twice.
         """
         waiting: deque[bytes] = deque()
         for header, buffers in chunks:
@@ -91,22 +94,26 @@ class Sandbox:
             yield self._answer(waiting)
 
     def _answer(self, waiting: deque[bytes]) -> Answer:
-        try:
-            answer = self._read()
-        except wire.Broken:
-            self._stop(_GRACE)
-            self._post(waiting)
-            try:
-                answer = self._read()
-            except wire.Broken as error:
-                msg = f"the process that runs the text died twice over the same records: {self._died(error)}."
-                raise InvalidData(msg) from error
+        answer = self._survived(waiting)
         waiting.popleft()
         used = answer[0].get("cpu_seconds")
         self._used = used if isinstance(used, int | float) else self._limits.cpu_seconds + 1.0
         if self._used > self._limits.cpu_seconds and not waiting:
             self._stop()
         return answer
+
+    def _survived(self, waiting: deque[bytes]) -> Answer:
+        """The answer to the first chunk that waits, if need be of a second child."""
+        while True:
+            try:
+                return self._read()
+            except wire.Broken as error:
+                if self._died_before:
+                    msg = f"the process that runs the text died twice over one batch: {self._died(error)}."
+                    raise InvalidData(msg) from error
+                self._died_before = True
+                self._stop(_GRACE)
+                self._post(waiting)
 
     def _post(self, frames: Iterable[bytes]) -> None:
         """Send frames without waiting: the child may be busy writing its answer to an earlier one."""
@@ -152,7 +159,7 @@ class Sandbox:
         alarm = threading.Timer(self._limits.cpu_seconds * _WALL, self._too_late, [process])
         alarm.start()
         try:
-            answer = wire.read(process.stdout.fileno(), self._limits.memory_bytes // 2)
+            answer = wire.read(process.stdout.fileno(), self._limits.memory_bytes // 2, _HEADER)
         finally:
             alarm.cancel()
         if "fatal" in answer[0]:
@@ -179,7 +186,7 @@ class Sandbox:
 
     def _died(self, error: wire.Broken) -> str:
         self._stop(_GRACE)
-        cause = _CAUSES.get(self._ended, "")
+        cause = _CAUSES.get(self._ended, "") if isinstance(error, wire.Ended) else ""
         limits = self._limits
         if self._late:
             cause = f"it did not answer within {limits.cpu_seconds * _WALL} s"

@@ -17,7 +17,11 @@ _PIECE = 1 << 20
 
 
 class Broken(Exception):
-    """The other side closed the pipe, or what it sent is no frame."""
+    """What the other side sent is no frame, or there is none."""
+
+
+class Ended(Broken):
+    """The other side closed the pipe."""
 
 
 def pack(header: dict[str, Any], buffers: list[bytes]) -> bytes:
@@ -37,13 +41,16 @@ def write(descriptor: int, frame: bytes) -> None:
         view = view[os.write(descriptor, view[:_PIECE]) :]
 
 
-def read(descriptor: int, limit: int) -> tuple[dict[str, Any], list[bytes]]:
-    """Read one frame of at most ``limit`` bytes: header and buffers.
+def read(descriptor: int, limit: int, header_limit: int | None = None) -> tuple[dict[str, Any], list[bytes]]:
+    """Read one frame of at most ``limit`` bytes, of which ``header_limit`` are the header's: header and buffers.
 
     Raises:
         Broken: the pipe ended, or the frame is too large or malformed.
     """
     head, body = _PREFIX.unpack(_exactly(descriptor, _PREFIX.size))
+    if header_limit is not None and head > header_limit:
+        msg = f"it sent a header of {head:,} bytes; at most {header_limit:,} are taken"
+        raise Broken(msg)
     if head + body > limit:
         msg = f"it sent {head + body:,} bytes at once; at most {limit:,} are taken"
         raise Broken(msg)
@@ -81,7 +88,7 @@ def _exactly(descriptor: int, size: int) -> bytes:
         piece = os.read(descriptor, min(left, _PIECE))
         if not piece:
             msg = "it closed its output"
-            raise Broken(msg)
+            raise Ended(msg)
         pieces.append(piece)
         left -= len(piece)
     return b"".join(pieces)

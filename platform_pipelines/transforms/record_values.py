@@ -76,8 +76,12 @@ def read_answer(header: dict[str, Any], buffers: list[bytes], rows: int) -> Answ
 def _answer(header: dict[str, Any], buffers: list[bytes], rows: int) -> Answer:
     import numpy as np
 
+    *buffers, failed_rows, lines, lengths, messages = buffers
     keep = np.frombuffer(buffers[0], dtype=np.uint8).astype(bool)
-    failed = {int(row): f"line {int(line)}: {why}" if line else str(why) for row, line, why in header["failed"]}
+    failed = _failures(failed_rows, lines, lengths, messages)
+    if len(failed) != header["failed"]:
+        msg = f"it names {len(failed)} records that raised, not {header['failed']}"
+        raise ValueError(msg)
     if len(keep) != rows or any(not 0 <= row < rows or keep[row] for row in failed):
         msg = f"it is about {len(keep)} rows, not {rows}"
         raise ValueError(msg)
@@ -87,6 +91,15 @@ def _answer(header: dict[str, Any], buffers: list[bytes], rows: int) -> Answer:
         place += column["buffers"]
         columns.append(_answered(column, own, rows))
     return Answer(keep, tuple(columns), failed)
+
+
+def _failures(rows: bytes, lines: bytes, lengths: bytes, messages: bytes) -> dict[int, str]:
+    import numpy as np
+
+    numbers = [np.frombuffer(each, dtype="<i8") for each in (rows, lines, lengths)]
+    said = _blobs("text", [lengths, messages], np.zeros(len(numbers[2]), dtype=bool)).to_pylist()
+    places = zip(numbers[0].tolist(), numbers[1].tolist(), said, strict=True)
+    return {row: f"line {line}: {why}" if line else str(why) for row, line, why in places}
 
 
 def _answered(header: dict[str, Any], buffers: list[bytes], rows: int) -> Answered:
@@ -106,6 +119,12 @@ def _answered(header: dict[str, Any], buffers: list[bytes], rows: int) -> Answer
         return Answered(name, _numbers(kind, buffers[0], mask))
     if kind in {"text", "bytes"}:
         return Answered(name, _blobs(kind, buffers, mask))
+    if len(buffers[1]) > _NESTED:
+        msg = (
+            f"`{name}` holds {len(buffers[1]):,} bytes of nested values or long numbers in {rows:,} records; at most "
+            f"{_NESTED:,} are taken. Return less in each record, or filter before."
+        )
+        raise InvalidData(msg)
     texts = _blobs("text", buffers, mask)
     if kind == "decimal" and (roomy := _decimals(texts)) is not None:
         return Answered(name, roomy)
@@ -258,7 +277,16 @@ def _loads(text: str) -> Any:  # noqa: ANN401 - any value of a record
     return tagged.loads(text)
 
 
+def _number(text: str) -> Decimal:
+    """An exact number; one of very many digits, which no column can hold, is not worth reading."""
+    return Decimal(text) if len(text) <= _LONGEST else Decimal(f"1e{_LONGEST}")
+
+
 _DECIMAL_BITS = 128
+#: digits, with all else that a number of 38 digits may be written with
+_LONGEST = 200
+#: bytes of values that become Python objects here, many times as large
+_NESTED = 64_000_000
 #: layout of the buffer, and the Arrow type its numbers become
 _NUMBERS: dict[str, tuple[str, Callable[[], Any]]] = {
     "int": ("<i8", lambda: None),
@@ -269,4 +297,4 @@ _NUMBERS: dict[str, tuple[str, Callable[[], Any]]] = {
     "instant": ("<i8", _micros("UTC")),
     "time": ("<i8", _time_type),
 }
-_READ: dict[str, Callable[[str], Any]] = {"decimal": Decimal, "bigint": lambda text: Decimal(int(text)), "json": _loads}
+_READ: dict[str, Callable[[str], Any]] = {"decimal": _number, "bigint": _number, "json": _loads}

@@ -11,6 +11,7 @@ import pytest
 
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.isolated import process
+from platform_pipelines.isolated.language import compile_text
 from platform_pipelines_tests.unit.isolated.conftest import raw, run
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def test_there_is_nothing_to_read() -> None:
 
 def test_words_on_the_way_out_are_not_believed() -> None:
     source = "def transform(record):\n    os.write(1, b'x' * 4096)\n    return record"
-    with pytest.raises(InvalidData, match="died twice over the same records"):
+    with pytest.raises(InvalidData, match="died twice over one batch"):
         run(raw(source), ["x"])
 
 
@@ -166,7 +167,7 @@ def test_a_child_that_dies_is_started_once_more_and_then_fails(
     monkeypatch.setattr(process, "_SHARES", 1)  # no need to wait for what chunks under way may use
     with pytest.raises(InvalidData) as caught:
         run(raw(f"def transform(record):\n    {body}"), ["x"], small)
-    assert "died twice over the same records" in str(caught.value)
+    assert "died twice over one batch" in str(caught.value)
     assert cause in str(caught.value)
 
 
@@ -184,3 +185,59 @@ def test_a_bomb_of_many_small_things_is_contained(small: Limits) -> None:
 def test_huge_output_is_refused(small: Limits) -> None:
     with pytest.raises(InvalidData, match=r"it sent [\d,]+ bytes at once|MemoryError|it closed its output"):
         run(raw("def transform(record): return {'x': 'x' * 10_000_000}"), ["x"] * 20, small)
+
+
+def test_a_huge_header_is_refused_before_it_is_read() -> None:
+    with pytest.raises(InvalidData, match=r"it sent a header of [\d,]+ bytes; at most 4,194,304 are taken"):
+        run(raw("def transform(record): return {str(key) * 50: key for key in range(100_000)}"), ["x"])
+
+
+def test_numbers_beyond_all_bounds_cost_the_host_nothing() -> None:
+    source = "def transform(record): return {'x': sys.modules['decimal'].Decimal('1' * int(record['x']))}"
+    ran = run(raw(source, ("decimal",)), ["3", "30000000"])
+    assert [str(value) for value in ran.values[:1]] == ["111.000000000"]
+    with pytest.raises(InvalidData, match=r"`x` holds 70,000,000 bytes of nested values or long numbers in 1 records"):
+        run(raw(source, ("decimal",)), ["70000000"])
+
+
+def test_another_table_of_system_calls_ends_the_process() -> None:
+    source = (
+        "libc = ctypes.CDLL(None)\ndef transform(record): return {'x': libc.syscall(0x40000000 | 2, b'/etc/passwd', 0)}"
+    )
+    with pytest.raises(InvalidData, match="died twice"):
+        run(raw(source), ["x"])
+
+
+FRAME = """
+held = []
+def walk():
+    yield '{0.gi_frame.f_back.f_locals}'.format(held[0])
+held.append(walk())
+return {'x': next(held[0])}
+"""
+#: ways out of the language that a text can write, each stopped before it gets anywhere
+TEXTS = {
+    "the type of a type": ("return {'x': type(int)('M', (), {'__match_args__': ('__globals__',)})}", "makes classes"),
+    "a class by one's own": ("import re\nreturn {'x': type(re)('M', (), {})}", "makes classes"),
+    "the frame of a running generator": (FRAME, "reaches for a private name"),
+    "an enumeration with methods": (
+        "import uuid\nreturn {'x': uuid.Enum('E', [('__eq__', len)])}",
+        "has no attribute 'Enum'",
+    ),
+    "another context for later records": (
+        "import decimal\ndecimal.setcontext(1)\nreturn record",
+        "no attribute 'setcontext'",
+    ),
+}
+
+
+@pytest.mark.parametrize("attempt", TEXTS)
+def test_the_language_has_no_way_out(attempt: str) -> None:
+    text, reason = TEXTS[attempt]
+    ran = run(compile_text(text), ["x"])
+    assert reason in ran.failed[0]
+
+
+def test_a_text_changes_a_copy_of_the_context_alone() -> None:
+    text = "import decimal\nx = decimal.getcontext()\nx.traps[decimal.Inexact] = True\nreturn {'x': str(decimal.Decimal(1) / 3)}"
+    assert run(compile_text(text), ["x", "y"]).failed == {}

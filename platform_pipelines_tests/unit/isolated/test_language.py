@@ -35,6 +35,16 @@ REFUSED = [
         "try:\n  1/0\nexcept Exception as e:\n  t = e.__traceback__.tb_frame\nreturn record",
         "line 4: the attribute `__traceback__` is not allowed; line 4: the attribute `tb_frame`",
     ),
+    ("from re import __class__ as meta\nreturn record", "`__class__` of `re` is not available here"),
+    ("from re import mro\nreturn record", "`mro` of `re` is not available here"),
+    (
+        "from collections import abc\nabc.Sequence.register(dict)\nreturn record",
+        "the attribute `register` is not allowed",
+    ),
+    (
+        "match '{0.x}':\n  case str(format=f):\n    return f(1)\nreturn record",
+        "line 2: the attribute `format` is not allowed in a pattern",
+    ),
     ("x = str.mro()\nreturn record", "the attribute `mro` is not allowed"),
     (
         "match record:\n  case dict(__class__=c):\n    return c\nreturn record",

@@ -40,7 +40,7 @@ def test_the_kernel_confirms_the_guards() -> None:
 def test_a_chunk_of_records_without_columns_keeps_its_rows() -> None:
     with Sandbox(compile_text("return record"), Limits()) as sandbox:
         ((header, buffers),) = sandbox.answers([CHUNK])
-    assert (header["columns"], buffers) == ([], [b"\1\1"])
+    assert (header["columns"], buffers) == ([], [b"\1\1", *[b""] * 4])
 
 
 def test_a_child_that_has_worked_long_is_replaced_between_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_a_child_that_has_worked_long_is_replaced_between_chunks(monkeypatch: py
     program = raw(f"clock = sys.modules['time'].process_time\ndef transform(record):\n    {busy}\n    return record")
     with Sandbox(program, Limits(cpu_seconds=1)) as sandbox:
         answers = list(sandbox.answers([({"rows": 1, "columns": []}, [])] * 4))
-    assert [header["failed"] for header, _ in answers] == [[]] * 4
+    assert [header["failed"] for header, _ in answers] == [0] * 4
     assert len(seen) == 2
 
 
@@ -66,7 +66,20 @@ def test_a_child_killed_from_outside_is_started_again_and_its_chunk_is_run_again
         assert sandbox._process is not None
         sandbox._process.kill()
         ((header, _),) = sandbox.answers([CHUNK])
-    assert header["failed"] == []
+    assert header["failed"] == 0
+
+
+def test_a_child_is_started_again_once_in_a_batch() -> None:
+    """Not once for each chunk: a text that dies now and then is no text to go on with."""
+
+    def kill_after_each(sandbox: Sandbox) -> None:
+        for _ in sandbox.answers([CHUNK] * 20):
+            assert sandbox._process is not None
+            sandbox._process.kill()
+
+    died = pytest.raises(InvalidData, match="died twice over one batch: it was killed")
+    with Sandbox(compile_text("return record"), Limits()) as sandbox, died:
+        kill_after_each(sandbox)
 
 
 def test_a_missing_guard_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

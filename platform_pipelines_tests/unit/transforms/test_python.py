@@ -307,7 +307,7 @@ def test_what_one_chunk_does_to_a_module_the_next_does_not_find(bench: Bench, mo
     monkeypatch.setattr(python, "_ROWS", 1)
     text = (
         "import decimal, random, urllib.parse\nif record['id'] == 0:\n"
-        "  decimal.setcontext(decimal.Context(prec=2))\n  decimal.getcontext().traps[decimal.InvalidOperation] = False\n  random.seed(1)\n"
+        "  held = decimal.localcontext(prec=2)\n  decimal.getcontext().traps[decimal.InvalidOperation] = False\n  random.seed(1)\n"
         "  return {'prec': 0, 'chance': random.random(), 'bad': 'x'}\n"
         "try:\n  bad = str(decimal.Decimal('x'))\nexcept decimal.InvalidOperation:\n  bad = 'refused'\n"
         "return {'prec': decimal.getcontext().prec, 'chance': random.random(), 'bad': bad}"
