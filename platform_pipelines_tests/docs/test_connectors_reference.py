@@ -9,7 +9,8 @@ from platform_pipelines.formats.options import TextOptions
 from platform_pipelines_tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs/reference/connectors.md").read_text()
-TYPES = [name for name in connector_types() if name in {"files", "duckdb", "postgres", "sql", "memory", "logger"}]
+DESCRIBED = {"files", "duckdb", "postgres", "sql", "memory", "logger", "rest"}
+TYPES = [name for name in connector_types() if name in DESCRIBED]
 
 
 def _section(name: str) -> str:
@@ -30,7 +31,7 @@ def test_every_key_is_told_with_its_default(name: str) -> None:
             assert f"`{field.default}`" in rows[0]
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", [*TYPES, "hubspot"])
 def test_modes_and_options_are_those_of_the_connector(name: str) -> None:
     kind = connector_class(name)
     row = next(line for line in PAGE.splitlines() if line.startswith(f"| [`{name}`]"))

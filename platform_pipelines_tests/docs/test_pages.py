@@ -6,6 +6,8 @@ import pytest
 import yaml
 
 from platform_pipelines.spec import Catalog, ConnectorSpec, pipeline_from_config
+from platform_pipelines_tests.api_server import ApiServer
+from platform_pipelines_tests.docs.api import serve_contacts
 from platform_pipelines_tests.docs.pages import ROOT, Block, blocks, pages, play
 
 if TYPE_CHECKING:
@@ -21,6 +23,16 @@ PIPELINES = [
 ]
 
 
+@pytest.fixture
+def api_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An API at the address in ``API_URL``."""
+    with ApiServer() as api:
+        serve_contacts(api)
+        monkeypatch.setenv("API_URL", api.url)
+        yield
+
+
+@pytest.mark.usefixtures("api_url")
 @pytest.mark.parametrize("page", PLAYED, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     assert play(page, tmp_path) > 0
