@@ -39,6 +39,10 @@ class _Factory:
 
     def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:  # noqa: ANN401 - the factory's own
         record = self._before(*args, **kwargs)
+        if (
+            record.name is None
+        ):  # logging.makeLogRecord asks for an empty record, and fills it in with what another one says
+            return record
         record.name = self._mask(record.name)
         try:
             said = record.getMessage()

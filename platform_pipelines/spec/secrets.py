@@ -95,6 +95,15 @@ def mask(text: str) -> str:
     return _WORD_AND_PASSWORD.sub(rf"\g<word>{_MASK}", masked)
 
 
+def mask_all(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """``value`` with :func:`mask` applied to every text in it; mappings and lists are copied."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {key: mask_all(each) for key, each in value.items()}
+    return [mask_all(each) for each in value] if isinstance(value, list | tuple) else value
+
+
 def _remember(secrets: set[str]) -> None:
     global _pattern  # noqa: PLW0603 - one register per process is the point
     forms = {form for secret in secrets for form in _appearances(secret) if len(form) >= _SHORTEST}

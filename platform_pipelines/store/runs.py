@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import durable
+from platform_pipelines.spec.secrets import mask, mask_all
 from platform_pipelines.store import effects
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class RunLog:
         path = self._folder / pipeline / token / f"{time.time_ns():020d}-{stage}.json"
         with effects.named_errors(path):
             effects.make_folder(path.parent)
-            durable.write(path, json.dumps(body, default=str).encode())
+            durable.write(path, json.dumps(mask_all(body), default=lambda each: mask(str(each))).encode())
 
     @contextlib.contextmanager
     def alive(self, pipeline: str, token: str) -> Iterator[None]:

@@ -17,6 +17,7 @@ from platform_pipelines.duck import quote
 from platform_pipelines.errors import FatalError, InvalidData, PipelinesError, SecretError, SpecError
 from platform_pipelines.model import TransformOutcome
 from platform_pipelines.relations import columns, count
+from platform_pipelines.spec import secrets
 from platform_pipelines.transforms import aggregate, filter, function, join, map, mask, python, sql  # noqa: A004 - kinds bear their YAML names
 from platform_pipelines.transforms.passed import Passed
 from platform_pipelines.transforms.step import Built, Kind, Step
@@ -153,7 +154,7 @@ class _Chain:
         except PipelinesError as error:
             if spec.required:
                 raise
-            after = _skipped(state, spec, str(error))
+            after = _skipped(state, spec, secrets.mask(str(error)))
         outcome = replace(after.outcomes[-1], seconds=time.perf_counter() - started)
         return replace(after, outcomes=(*state.outcomes, outcome), passed=(*state.passed, Passed.of(spec)))
 

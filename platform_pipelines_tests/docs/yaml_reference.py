@@ -88,7 +88,8 @@ This page is drawn from the models that read the YAML (`make reference`), and a 
 - **A key whose value is null** counts as not given.
 - **Durations** are seconds, or a number with a unit: `500ms`, `10s`, `15m`, `1h`, `2d`, `1w`.
 - **Secrets** are written as references: `${env://NAME}`, `${env://NAME:-default}`, `${file:///run/secrets/name}`,
-  `${gsm://projects/P/secrets/S}`. They are resolved only when a run needs them, and masked wherever text leaves.
+  `${gsm://projects/P/secrets/S}`. They are resolved only when a run needs them, and
+  [masked wherever text leaves](../explanation/secrets.md).
 - **Relative paths** lie under the folder that holds `workspace.yaml`, else under the current folder.
 - **Wherever a connector is named**, an inline mapping `{type: …}` may stand instead; its keys are those of
   [connectors](connectors.md).

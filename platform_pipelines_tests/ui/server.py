@@ -1,4 +1,4 @@
-"""Dagster's web server on the packaged pipelines, in a folder of its own."""
+"""Dagster's web server on the packaged pipelines, or on others, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -30,15 +30,22 @@ run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordi
 @contextlib.contextmanager
 def webserver(folder: Path) -> Iterator[str]:
     """Serve the packaged pipelines with the demo's data in ``folder``; yields the address."""
-    home = dagster_home(folder)
     prepare(folder)
+    with served(folder, environment(folder)) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def served(folder: Path, variables: dict[str, str]) -> Iterator[str]:
+    """Serve the pipelines that the variables of the environment name, from ``folder``; yields the address."""
+    home = dagster_home(folder)
     port = free_port()
     program = Path(sys.executable).with_name("dagster-webserver")
     with (folder / "webserver.log").open("wb") as log:
         process = subprocess.Popen(
             [program, "-m", "platform_pipelines.definitions", "-h", "127.0.0.1", "-p", str(port)],
             cwd=folder,
-            env=environment(folder) | {"DAGSTER_HOME": str(home)},
+            env=variables | {"DAGSTER_HOME": str(home)},
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
