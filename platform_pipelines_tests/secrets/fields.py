@@ -15,7 +15,9 @@ from pydantic import BaseModel, SecretStr
 from platform_pipelines.connectors.registry import connector_class, connector_types
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable, Iterator
+
+    from pydantic.fields import FieldInfo
 
 #: rows are no configuration
 _ROWS = "memory.data"
@@ -36,7 +38,8 @@ class Leaf(NamedTuple):
 def leaves() -> list[Leaf]:
     """All of them, of the connectors that are shipped."""
     shipped = [name for name, point in connector_types().items() if point.value.startswith("platform_pipelines.")]
-    found = [leaf for name in shipped for leaf in _of_model(connector_class(name), name)]
+    classes = {name: connector_class(name) for name in shipped}
+    found = [leaf for name, cls in classes.items() for leaf in _of_model(cls, name, _inherited(cls, classes.values()))]
     return [leaf for leaf in found if not leaf.path.startswith(_ROWS)]
 
 
@@ -45,9 +48,20 @@ def secret_paths() -> set[str]:
     return {leaf.path for leaf in leaves() if leaf.secret}
 
 
-def _of_model(model: type[BaseModel], path: str) -> Iterator[Leaf]:
+def _inherited(cls: type[BaseModel], shipped: Iterable[type[BaseModel]]) -> set[str]:
+    """The fields that a connector has, unchanged, from another one that is shipped: they are that one's."""
+    bases = [each for each in shipped if each is not cls and issubclass(cls, each)]
+    same = {name for each in bases for name, field in each.model_fields.items() if _is_same(cls, name, field)}
+    return same | {"type"}
+
+
+def _is_same(cls: type[BaseModel], name: str, field: FieldInfo) -> bool:
+    return name in cls.model_fields and cls.model_fields[name].annotation == field.annotation
+
+
+def _of_model(model: type[BaseModel], path: str, but: Collection[str] = ("type",)) -> Iterator[Leaf]:
     for name, field in model.model_fields.items():
-        if name != "type":
+        if name not in but:
             yield from _of_type(field.annotation, f"{path}.{field.alias or name}")
 
 
