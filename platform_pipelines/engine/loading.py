@@ -19,7 +19,7 @@ from platform_pipelines.engine.reconciling import reconcile
 from platform_pipelines.engine.report import Loaded
 from platform_pipelines.engine.retention import prune
 from platform_pipelines.engine.schemas import joined
-from platform_pipelines.errors import AccountingError, OffsetConflict, StoreCorrupt
+from platform_pipelines.errors import AccountingError, InvalidData, OffsetConflict, StoreCorrupt
 from platform_pipelines.model import DELETED_AT, Load, Offset
 
 if TYPE_CHECKING:
@@ -183,6 +183,7 @@ def _sealed_in_order(log: FeedLog, epoch: int, done: int, whole: int) -> list[tu
 
 def _load_group(target: Target, group: Pending, total: Loaded) -> Loaded:
     context, connector, name = target.context, target.connector, target.spec.name
+    _check_columns(target, group)
     with incoming(context, target.log, target.spec, group.batches) as rows:
         order = _order(target, group, rows)
         receipt = connector.load(order, rows.reader(context, name))  # type: ignore[attr-defined]
@@ -191,6 +192,24 @@ def _load_group(target: Target, group: Pending, total: Loaded) -> Loaded:
         target.log.set_offset(name, order.offset, context.token)
     context.report(Progress("load", total.feed, total.rows + receipt.loaded, total.bytes + receipt.bytes, name))
     return _add(total, group, rows.deduplicated + receipt.superseded, receipt)
+
+
+def _check_columns(target: Target, group: Pending) -> None:
+    """Refuse batches of which no record could be read: no column is known, so no table could be made.
+
+    Raises:
+        InvalidData: naming the command that shows why.
+    """
+    if any(
+        manifest.kind == "rewind" or (verdict.schema and verdict.schema.names) for manifest, verdict in group.batches
+    ):
+        return
+    read = sum(manifest.read for manifest, _ in group.batches)
+    msg = (
+        f"None of the {read} records of {target.log.feed.id} could be read, so there is no column to load, and "
+        f"{target.spec.table} is as it was. See why: `pipelines dead-letters {target.context.pipeline.name}`."
+    )
+    raise InvalidData(msg)
 
 
 def planned_load(target: Target, schema: pa.Schema, previous: Offset | None) -> Load:

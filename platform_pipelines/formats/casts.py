@@ -27,6 +27,16 @@ _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 _SCALES = (2, 4, 6, 9, 12, 19, 28)
 _MOST_DIGITS = 38
 
+#: declared types that Parquet does not keep: what holds all of their values, or the digits that can be held
+_LANDED = {
+    "HUGEINT": "DECIMAL(38,0)",
+    "UHUGEINT": "DECIMAL(38,0)",
+    "TIMESTAMP_S": "TIMESTAMP",
+    "TIMESTAMP_MS": "TIMESTAMP",
+}
+#: declared types whose values are checked, and land as the text that they are
+_AS_TEXT = frozenset({"UUID", "INTERVAL", "BIT", "TIME WITH TIME ZONE"})
+
 TEXT = "VARCHAR"
 JSON = "JSON"
 ZONED = "TIMESTAMP WITH TIME ZONE"
@@ -82,11 +92,18 @@ def strict(sql_type: str, options: TextOptions) -> Cast:
 
 
 def declared(sql_type: str, options: TextOptions) -> Cast:
-    """The cast for a declared type: any usual way to write it, as long as nothing but the form is lost."""
+    """The cast for a declared type: any usual way to write it, as long as nothing but the form is lost.
+
+    Types that Parquet would give back as something else are landed as the nearest one that it keeps.
+    """
+    if sql_type in _AS_TEXT:
+        return Cast(TEXT, f"try_cast($x as {sql_type}) is not null", "$x")
+    sql_type = _LANDED.get(sql_type, sql_type)
     if sql_type in _INTEGERS:
         return _matched(sql_type, r"\s*[+-]?[0-9]+\s*")
     if match := _DECIMAL.fullmatch(sql_type):
-        return _matched(sql_type, rf"\s*[+-]?([0-9]+(\.[0-9]{{0,{match[2]}}}0*)?|\.[0-9]{{1,{match[2]}}}0*)\s*")
+        fraction = rf"|\.[0-9]{{1,{match[2]}}}0*" if match[2] != "0" else ""
+        return _matched(sql_type, rf"\s*[+-]?([0-9]+(\.[0-9]{{0,{match[2]}}}0*)?{fraction})\s*")
     if sql_type in {"DOUBLE", "FLOAT"}:
         finite = f"(isfinite(try_cast($x as {sql_type})) or regexp_full_match($x, '(?i)[+-]?(inf|infinity|nan)'))"
         return Cast(sql_type, finite, f"try_cast($x as {sql_type})")

@@ -11,6 +11,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from platform_pipelines.formats.undecoded import undecoded
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from platform_pipelines.formats.options import TextOptions
 
 _MOST_CHARACTERS = 16_000_000
-_UNDECODED = re.compile("[\udc80-\udcff]")
 _NEVER = re.compile(r"(?!)")
 
 
@@ -114,8 +115,8 @@ class _Splitter:
         self.closing = re.compile(f"(?:[^{q}]|{q}{q})*{q}(?!{q})") if q else _NEVER
 
     def __call__(self, text: str) -> tuple[str | None, ...] | str | None:
-        if not text.isascii() and (found := _UNDECODED.search(text)):
-            return f"byte {ord(found[0]) - 0xDC00:#04x} is not valid UTF-8"
+        if problem := undecoded(text):
+            return problem
         if self._field is None or self._quote not in text:
             nulls = self._nulls
             return tuple([None if v in nulls else v for v in text.rstrip("\r\n").split(self._delimiter)])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines.duck import literal, quote
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats.json_records import JsonRecord, read_document, read_lines, tagged
-from platform_pipelines.formats.nested import simplified
+from platform_pipelines.formats.nested import is_deep, simplified
 from platform_pipelines.formats.pieces import Piece
 from platform_pipelines.formats.spool import FILE, LINE, Spool
 
@@ -58,7 +58,8 @@ def structures(connection: duckdb.DuckDBPyConnection, piece: Piece) -> dict[str,
         return {}
     parts = ", ".join(f"json_group_structure(substr({quote(name)}, 2)::json)" for name in wanted)
     row = connection.execute(f"select {parts} from {piece.relation}").fetchone() or ()
-    return {name: simplified(json.loads(text)) for name, text in zip(wanted, row, strict=True)}
+    found = {name: json.loads(text) for name, text in zip(wanted, row, strict=True)}
+    return {name: None if is_deep(structure) else simplified(structure) for name, structure in found.items()}
 
 
 def _add(label: str, record: JsonRecord, spool: Spool, kinds: dict[str, set[str]], rejects: Rejects) -> None:

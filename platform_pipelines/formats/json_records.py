@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.errors import InvalidData
+from platform_pipelines.formats.json_numbers import as_double
+from platform_pipelines.formats.undecoded import undecoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +95,12 @@ def tagged(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
         return "btrue" if value else "bfalse"
     numbers: list[Number] = []
     text = dump(value, numbers)
-    return f"{'J' if any(len(n) > _LONG for n in numbers) else 'j'}{text}"
+    return f"{'J' if any(_is_rounded(n) for n in numbers) else 'j'}{text}"
+
+
+def _is_rounded(number: str) -> bool:
+    """Whether the types of nested numbers may round it, or take it for infinite."""
+    return len(number) > _LONG or ("e" in number.lower() and not as_double(number))
 
 
 def dump(value: Any, numbers: list[Number]) -> str:  # noqa: ANN401 - any JSON value
@@ -134,8 +141,9 @@ def _parse(number: int, raw: bytes) -> JsonRecord:
     try:
         text = raw.decode("utf-8").strip()
         return _checked(number, text, _DECODER.decode(text))
-    except UnicodeDecodeError as error:
-        return _refused(number, raw.decode("utf-8", "backslashreplace"), f"not valid UTF-8 ({error.reason})")
+    except UnicodeDecodeError:
+        problem = undecoded(raw.decode("utf-8", "surrogateescape")) or ""
+        return _refused(number, raw.decode("utf-8", "backslashreplace"), problem)
     except RecursionError:
         return _refused(number, raw.decode("utf-8", "backslashreplace"), "nested too deeply")
     except ValueError as error:
@@ -147,11 +155,13 @@ def _checked(line: int, text: str, value: Any) -> JsonRecord:  # noqa: ANN401 - 
         return _refused(line, text, "not an object")
     if "" in value:
         return _refused(line, text, "a key is empty")
+    if problem := undecoded(text):
+        return _refused(line, text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"), problem)
     if "\\u" in text or not text.isascii():
         try:
             dump(value, []).encode("utf-8")
         except UnicodeEncodeError:
-            return _refused(line, text, "a string holds a lone surrogate or invalid UTF-8")
+            return _refused(line, text, "a string holds a lone surrogate")
     return JsonRecord(line, text, value)
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _NUMBERS = ("BIGINT", "DOUBLE")
+# Arrow's C interface takes 64 levels of types; deeper values stay JSON
+_DEEPEST = 32
 
 
 def simplified(structure: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -25,6 +27,12 @@ def simplified(structure: Any) -> Any:  # noqa: ANN401 - any JSON value
         inner = simplified(structure[0])
         return None if inner is None else [inner]
     return {"UBIGINT": "BIGINT", "JSON": None}.get(structure, structure)
+
+
+def is_deep(structure: Any, levels: int = _DEEPEST) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether values of the structure are nested deeper than columns of structs and lists can be."""
+    inner = structure.values() if isinstance(structure, dict) else structure if isinstance(structure, list) else ()
+    return levels == 0 or any(is_deep(part, levels - 1) for part in inner)
 
 
 def merged(one: Any, other: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -128,7 +128,7 @@ def test_malformed_records_are_rejected_by_line(drop: Drop) -> None:
     assert rejected == [
         "a.csv line 3: 1 fields where the header has 2.",
         "a.csv line 4: 3 fields where the header has 2.",
-        "a.csv line 5: byte 0xff is not valid UTF-8.",
+        "a.csv line 5: byte 3 of the record, 0xff, is not valid UTF-8.",
         "a.csv line 6: text follows a closing quote.",
         "a.csv line 7: a quoted field is not closed.",
     ]
