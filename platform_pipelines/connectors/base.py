@@ -67,6 +67,11 @@ class Connector(BaseModel):
         """
         raise NotImplementedError
 
+    @classmethod
+    def table_problem(cls, table: str) -> str | None:  # noqa: ARG003 - for those that take not every name
+        """Why a destination of this type can never load a table of that name; None if it can."""
+        return None
+
     def held(self) -> AbstractContextManager[None]:
         """Keep open what is costly to open, over several loads in a row; nothing by default."""
         return contextlib.nullcontext()

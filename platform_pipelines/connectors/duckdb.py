@@ -19,7 +19,7 @@ from platform_pipelines.model import LoadPlan, ReadPlan, Stream, StreamInfo, Win
 from platform_pipelines.sql import evolve, held_rows, offsets
 from platform_pipelines.sql.queries import OPTIONS, narrowed
 from platform_pipelines.sql.script import run_load
-from platform_pipelines.sql.tables import OFFSETS
+from platform_pipelines.sql.tables import OFFSETS, target_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,6 +46,11 @@ class DuckDBConnector(Connector):
 
     type: Literal["duckdb"] = "duckdb"
     path: Path
+
+    @classmethod
+    def table_problem(cls, table: str) -> str | None:
+        """See :func:`sql.tables.target_problem`."""
+        return target_problem(table)
 
     def held(self) -> AbstractContextManager[None]:
         """Keep the file open over several loads; see :func:`duckdb_session.held`."""

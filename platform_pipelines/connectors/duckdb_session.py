@@ -39,6 +39,7 @@ def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises:
         ConnectError: there is no such file, it is no database, or it is in use for too long.
     """
+    _check_no_folder(path)
     if not path.is_file():
         msg = f"DuckDB database {path} does not exist. Mend `path` of the connector, or load something into it first."
         raise ConnectError(msg)
@@ -55,6 +56,7 @@ def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     with _guard:
         lock = _writers.setdefault(path.resolve(), threading.RLock())
+    _check_no_folder(path)
     with lock, named_errors(path):
         try:
             durable.make_folder(path.parent)
@@ -71,6 +73,12 @@ def sweep(path: Path) -> None:
     """Remove what processes left behind that were killed while they created the file."""
     if path.parent.is_dir():
         scratch.sweep(_prefix(path), path.parent)
+
+
+def _check_no_folder(path: Path) -> None:
+    if path.is_dir():
+        msg = f"DuckDB database {path} is a folder. Name a file in it, such as `path: {path.name}/warehouse.duckdb`."
+        raise ConnectError(msg)
 
 
 def _create(path: Path) -> None:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
 
 from platform_pipelines.connectors.base import Connector
-from platform_pipelines.errors import ConnectError, SpecError
+from platform_pipelines.errors import ConnectError, InvalidData, SpecError
 from platform_pipelines.formats.folder import TableFolder
 from platform_pipelines.formats.folder_rows import held_rows
+from platform_pipelines.formats.inputs import check_relative
 from platform_pipelines.formats.options import TextOptions
 from platform_pipelines.formats.reads import Read, ReadCache, list_streams, open_read
 from platform_pipelines.formats.slices import partition_cursors
@@ -75,6 +76,15 @@ class FilesConnector(Connector):
     options: TextOptions = Field(default_factory=TextOptions)
     _cache: ReadCache = PrivateAttr(default_factory=ReadCache)
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+
+    @classmethod
+    def table_problem(cls, table: str) -> str | None:
+        """Folders lie under the root."""
+        try:
+            check_relative(table, "Table")
+        except InvalidData as error:
+            return str(error)
+        return None
 
     def check(self) -> None:
         """See that the folder can be read, or made."""

@@ -25,7 +25,7 @@ from platform_pipelines.sql import evolve, held_rows, offsets
 from platform_pipelines.sql.duckdb_errors import refused
 from platform_pipelines.sql.queries import OPTIONS, narrowed
 from platform_pipelines.sql.script import run_load
-from platform_pipelines.sql.tables import TableName
+from platform_pipelines.sql.tables import TableName, target_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,6 +54,11 @@ class PostgresConnector(Connector):
     type: Literal["postgres"] = "postgres"
     dsn: SecretStr
     default_schema: str = Field(default="public", alias="schema")
+
+    @classmethod
+    def table_problem(cls, table: str) -> str | None:
+        """See :func:`sql.tables.target_problem`."""
+        return target_problem(table)
 
     def check(self) -> None:
         """Connect and ask for nothing.

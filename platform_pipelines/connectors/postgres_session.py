@@ -10,6 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from platform_pipelines.errors import ConnectError, InvalidData, PipelinesError, RetriableError
+from platform_pipelines.spec.oneline import one_line
 from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:
@@ -114,6 +115,6 @@ def without_password(text: str, dsn: str) -> str:
 
 def _shown(error: psycopg.Error, dsn: str) -> str:
     parts = [error.diag.message_primary or str(error).strip(), error.diag.message_detail, error.diag.message_hint]
-    text = ". ".join(part.rstrip(".") for part in parts if part)
+    text = ". ".join(one_line(part).rstrip(".") for part in parts if part)
     where = f" (table {error.diag.table_name}, column {error.diag.column_name})" if error.diag.column_name else ""
     return without_password(f"{text}{where}.", dsn)

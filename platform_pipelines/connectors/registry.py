@@ -86,6 +86,7 @@ def capabilities(type_name: str) -> Capabilities:
         modes=frozenset(cls.modes),
         keys=frozenset(_keys(cls)),
         source_options=cls.source_options,
+        table_problem=cls.table_problem,
         answers=frozenset(name for name in ("holds", "totals") if callable(getattr(cls, name, None))),
     )
 

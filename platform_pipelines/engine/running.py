@@ -23,6 +23,7 @@ from platform_pipelines.engine.scope import feeds_to_run, resolve_window
 from platform_pipelines.engine.summary import Outcome, summarize
 from platform_pipelines.engine.validation import validate
 from platform_pipelines.errors import GateClosed, PipelinesError, UnexpectedError, UsageError
+from platform_pipelines.spec.nearest import allowed
 from platform_pipelines.spec.scrubbing import scrub
 from platform_pipelines.spec.secrets import mask
 
@@ -181,8 +182,6 @@ def _targets(names: list[str], request: RunRequest) -> list[str]:
         return []
     if request.only in names:
         return [request.only]
-    msg = (
-        f"Unknown stage `{request.only}` of pipeline `{request.pipeline}`. "
-        f"Allowed: landing, validated, {', '.join(names)}."
-    )
+    choices = allowed(request.only, ["landing", "validated", *names])
+    msg = f"Unknown stage `{request.only}` of pipeline `{request.pipeline}`. {choices}"
     raise UsageError(msg)

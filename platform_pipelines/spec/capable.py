@@ -60,17 +60,24 @@ class Connectors:
         self._joins(spec, problems)
         self._source(spec, problems)
         self._quality(spec, problems)
+        self._destinations(spec, problems)
+
+    def _destinations(self, spec: PipelineSpec, problems: Problems) -> None:
         for index, destination in enumerate(spec.destinations):
             connector = self._find(spec, destination.connector)
             able = self._able(connector) if connector else None
-            if connector and able and not able.destination:
+            if connector is None or able is None:
+                continue
+            if not able.destination:
                 msg = f"Connector `{connector.name}` (type {connector.type}) can only be read, not loaded."
                 problems.add(f"{msg} Choose another destination.", "destinations", index, "connector")
-            elif connector and able and destination.mode not in able.modes:
+            elif destination.mode not in able.modes:
                 msg = f"Connector `{connector.name}` (type {connector.type}) cannot load with mode {destination.mode}."
                 path = ("destinations", index, "mode")
                 problems.add(f"{msg} {allowed(destination.mode, sorted(able.modes))}", *path)
-            elif connector and able and (wanted := _applies_deletes(spec)) and wanted not in able.modes:
+            elif reason := able.table_problem(destination.table):
+                problems.add(f"`table` in destination `{destination.name}`: {reason}", "destinations", index, "table")
+            elif (wanted := _applies_deletes(spec)) and wanted not in able.modes:
                 msg = (
                     f"`detect: key_difference` needs mode {wanted} of connector `{connector.name}` (type "
                     f"{connector.type}), which cannot do that. Remove `deletes`, or choose another destination."

@@ -41,6 +41,7 @@ class Capabilities:
         source_options: keys allowed in ``source.options``.
         answers: which questions about its tables it answers beside reads: ``holds``
             (the rows of a table it was loaded with), ``totals`` (row counts and sums).
+        table_problem: why a table of a name can never be loaded; None if it can.
     """
 
     source: bool
@@ -49,6 +50,7 @@ class Capabilities:
     keys: frozenset[str] = frozenset()
     source_options: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
+    table_problem: Callable[[str], str | None] = lambda _: None
 
 
 #: The capabilities of a connector type; raises SpecError for a type that does not exist.

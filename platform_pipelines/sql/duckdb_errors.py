@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from platform_pipelines.errors import InvalidData
+from platform_pipelines.spec.oneline import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,4 +30,4 @@ def refused(what: str) -> Iterator[None]:
 
 def first_line(error: BaseException) -> str:
     """What happened, without the excerpt of generated SQL that follows."""
-    return str(error).strip().split("\n\n", maxsplit=1)[0]
+    return one_line(str(error).strip().split("\n\n", maxsplit=1)[0])

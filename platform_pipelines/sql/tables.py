@@ -76,6 +76,20 @@ class TableName:
         return cls(schema, name)
 
 
+def target_problem(text: str) -> str | None:
+    """Why a table of this name is never loaded; None if it may be.
+
+    A name with a second dot is meant as a path of more parts: it would be made as a table whose name holds a dot.
+    """
+    try:
+        name = TableName.parse(text, "main").name
+    except InvalidData as error:
+        return str(error)
+    if "." not in name:
+        return None
+    return f"{text!r} is not a table: it has more than two parts. Write it like `schema.table` or `table`."
+
+
 def check_lengths(names: Iterable[str], limit: int, system: str) -> None:
     """Refuse names that the system would cut off silently.
 
