@@ -43,6 +43,10 @@ class PipelinesError(Exception):
     exit_code = 1
 
 
+class StartOver(Exception):
+    """All pages of a read are void: what they were read by turned out wrong. Read again, not ``restartable``."""
+
+
 class SpecError(PipelinesError):
     """The declaration is wrong: fix the YAML, the command or the environment.
 

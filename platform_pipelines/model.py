@@ -118,6 +118,8 @@ class Stream:
             types instead of guessing anew. None on the first read.
         type_changes: what to do with values that do not fit ``expected``.
         limit: rows that are wanted, where somebody only looks; a source may stop there. None for all.
+        restartable: whether the reader can drop all pages it was given and begin again. A source may
+            then hand out rows before it has seen them all, and raise ``StartOver`` instead of a page.
     """
 
     name: str
@@ -125,6 +127,7 @@ class Stream:
     expected: pa.Schema | None = None
     type_changes: Literal["widen", "reject", "fail"] = "widen"
     limit: int | None = None
+    restartable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from platform_pipelines.cli.guard import guarded, leave
+from platform_pipelines.cli.lean import process_is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,4 +93,5 @@ def execute(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Run the command line of this process."""
+    process_is_ours()
     leave(execute(sys.argv[1:]))

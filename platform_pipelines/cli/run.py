@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from platform_pipelines.cli.finish import finish
+from platform_pipelines.cli.lean import without_pandas
 from platform_pipelines.cli.options import confirm, json_option, pipeline_argument, yes_option
 from platform_pipelines.cli.progress import progress_bar
 from platform_pipelines.cli.project import load_project
@@ -45,8 +46,9 @@ def command(name: str, *, yes: bool, as_json: bool, **given: Any) -> None:  # no
 
     _check(**given)
     project = load_project()
-    project.pipeline(name)  # a misspelt name is answered before any question
+    pipeline = project.pipeline(name)  # a misspelt name is answered before any question
     _ask(name, yes=yes, **given)
+    without_pandas(project, pipeline)
     with progress_bar(quiet=as_json) as listener:
         report = run(project, _request(name, listener, **given))
     finish(project, report, as_json=as_json)

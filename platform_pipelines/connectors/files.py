@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -110,7 +111,8 @@ class FilesConnector(Connector):
         files is read from there.
         """
         if window.partition is None:
-            opened = self._open(stream)
+            bounded = window.low is not None or window.high is not None  # rows outside stay unseen, and unproven
+            opened = self._open(replace(stream, restartable=stream.restartable and not bounded))
             try:
                 yield from _pages(opened, window)
             finally:

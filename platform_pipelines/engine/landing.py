@@ -19,13 +19,15 @@ from platform_pipelines.engine.masking import LandingMask
 from platform_pipelines.engine.report import Landed, figures, plain
 from platform_pipelines.engine.tally import Tally
 from platform_pipelines.engine.unmoved import unmoved
+from platform_pipelines.engine.unread import write_unread
 from platform_pipelines.engine.vanished import land_deletes, with_deletes
-from platform_pipelines.errors import CursorError, SpecError
+from platform_pipelines.errors import CursorError, SpecError, StartOver
 from platform_pipelines.store import Manifest
 from platform_pipelines.store.writer import PartWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -33,12 +35,10 @@ if TYPE_CHECKING:
     from platform_pipelines.engine.context import Context
     from platform_pipelines.engine.extract import Extract
     from platform_pipelines.model import Feed, Page, Rejected
-    from platform_pipelines.store import DataFile, FeedLog
+    from platform_pipelines.store import FeedLog
 
 #: transforms that need the whole extract at once: with one of these an extract is one batch
 WHOLE_BATCH_TRANSFORMS = frozenset({"aggregate", "sql", "function"})
-#: file name prefix of records that never became rows
-UNREAD_PREFIX = "unread"
 
 
 def land(context: Context, feeds: Sequence[Feed]) -> list[Landed]:
@@ -60,19 +60,30 @@ def _land_feed(context: Context, feed: Feed) -> Landed:
     with log.lock(context.token):
         log.sweep()
         extract = decide(context, log)
-        landing = _Landing(context, log, extract)
-        source, mask = readable(context), LandingMask(context.pipeline)
+        source = readable(context)
         try:
-            for page in mask.pages(lambda: source.read(extract.stream, extract.window, extract.resume)):
-                landing.take(page)
-            landed = landing.finish()
-        except BaseException:
-            landing.abort()
-            raise
+            landed, mask = _read(context, log, extract, source, restartable=extract.resume is None)
+        except StartOver:
+            landed, mask = _read(context, log, extract, source, restartable=False)
         landed = with_deletes(landed, land_deletes(context, log, extract, source))
     result = dataclasses.replace(landed, seconds=time.monotonic() - started, transforms=mask.outcomes)
     context.record("landing", _entry(result))
     return result
+
+
+def _read(
+    context: Context, log: FeedLog, extract: Extract, source: Source, *, restartable: bool
+) -> tuple[Landed, LandingMask]:
+    """Read all pages into the log; whatever ends it early leaves only what was committed."""
+    landing, mask = _Landing(context, log, extract), LandingMask(context.pipeline)
+    stream = dataclasses.replace(extract.stream, restartable=restartable)
+    try:
+        for page in mask.pages(lambda: source.read(stream, extract.window, extract.resume)):
+            landing.take(page)
+        return landing.finish(), mask
+    except BaseException:
+        landing.abort()
+        raise
 
 
 def readable(context: Context) -> Source:
@@ -234,7 +245,7 @@ class _Landing:
 
     def _commit(self, *, complete: bool, resume: object) -> None:
         files = self._writer.close() if self._writer else ()
-        rejects = self._write_rejects()
+        rejects = write_unread(self._attempt_folder(), self._rejects) if self._rejects else ()
         watermark = self._watermark() if complete else self._extract.watermark
         manifest = Manifest(
             feed=self._log.feed,
@@ -269,32 +280,15 @@ class _Landing:
 
     def _part_writer(self) -> PartWriter:
         if self._writer is None:
-            folder = self._log.attempt_folder(self._extract.epoch, self._sequence)
             destinations = self._context.pipeline.destinations
             assert self._schema is not None  # noqa: S101 - set before the first row
             self._writer = PartWriter(
-                folder,
+                self._attempt_folder(),
                 self._schema,
                 buffer_bytes=int(min((d.buffer_size for d in destinations), default=50) * 1_000_000),
                 flush_seconds=min((d.buffer_flush_timeout for d in destinations), default=600.0),
             )
         return self._writer
 
-    def _write_rejects(self) -> tuple[DataFile, ...]:
-        import pyarrow as pa
-
-        if not self._rejects:
-            return ()
-        table = pa.RecordBatch.from_pydict(
-            {
-                "record": [item.record for item in self._rejects],
-                "rule": ["type"] * len(self._rejects),
-                "reason": [item.reason for item in self._rejects],
-            },
-            schema=pa.schema([(name, pa.string()) for name in ("record", "rule", "reason")]),
-        )
-        writer = PartWriter(
-            self._log.attempt_folder(self._extract.epoch, self._sequence), table.schema, prefix=UNREAD_PREFIX
-        )
-        writer.write(table)
-        return writer.close()
+    def _attempt_folder(self) -> Path:
+        return self._log.attempt_folder(self._extract.epoch, self._sequence)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.engine.context import Progress
 from platform_pipelines.engine.incoming import conform
-from platform_pipelines.engine.landing import UNREAD_PREFIX
 from platform_pipelines.engine.sample import sample_rows
+from platform_pipelines.engine.unread import UNREAD_PREFIX
 from platform_pipelines.store.writer import PartWriter
 from platform_pipelines.transforms.metadata import carry_metadata
 from platform_pipelines.transforms.passed import marked

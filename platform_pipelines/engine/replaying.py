@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.engine.context import stamp
-from platform_pipelines.engine.landing import UNREAD_PREFIX
 from platform_pipelines.engine.schemas import unified
 from platform_pipelines.engine.unmoved import unmoved
+from platform_pipelines.engine.unread import UNREAD_PREFIX
 from platform_pipelines.store import Manifest
 from platform_pipelines.store.writer import PartWriter
 from platform_pipelines.transforms.passed import KEY

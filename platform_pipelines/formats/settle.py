@@ -93,7 +93,20 @@ def settle(
     return found
 
 
-def guess(connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], columns: Sequence[Column]) -> dict[str, Cast]:
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """The likely types of columns.
+
+    Attributes:
+        casts: by column.
+        blank: columns of unknown type of which the sample held no value.
+    """
+
+    casts: dict[str, Cast]
+    blank: frozenset[str] = frozenset()
+
+
+def guess(connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], columns: Sequence[Column]) -> Guess:
     """The likely type of each column, from a sample of the first piece.
 
     Raises:
@@ -102,12 +115,12 @@ def guess(connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], column
     guesses = {column.name: column.casts[0] for column in columns}
     unsure = [c for c in columns if c.origin == "inferred" and len(c.casts) > 1]
     if not unsure:
-        return guesses
+        return Guess(guesses)
     counts = _count(connection, pieces[:1], unsure, limit=_SAMPLE)
     for column in unsure:
         if counts[column.name].filled:
             guesses[column.name] = column.casts[counts[column.name].best(len(column.casts))]
-    return guesses
+    return Guess(guesses, frozenset(column.name for column in unsure if not counts[column.name].filled))
 
 
 class _Counts:

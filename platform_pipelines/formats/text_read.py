@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from platform_pipelines import duck
 from platform_pipelines.duck import literal, quote
-from platform_pipelines.errors import SchemaDrift
+from platform_pipelines.errors import SchemaDrift, StartOver
 from platform_pipelines.formats import casts
 from platform_pipelines.formats.columns import columns_of, with_metadata
 from platform_pipelines.formats.csv_pieces import careful_piece, csv_pieces
@@ -19,7 +19,7 @@ from platform_pipelines.formats.json_pieces import json_pieces
 from platform_pipelines.formats.misfits import Bounds, first_misfit, misfits
 from platform_pipelines.formats.rejects import Rejects
 from platform_pipelines.formats.settle import MalformedError, Settled, guess, settle
-from platform_pipelines.formats.typed_spool import can_spool, filled, spool_typed
+from platform_pipelines.formats.typed_spool import can_spool, checked, filled, spool_typed
 from platform_pipelines.formats.workspace import Workspace
 from platform_pipelines.sql.dialect import DUCKDB
 from platform_pipelines.sql.predicates import families, window_sql
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from platform_pipelines.formats.casts import Cast
     from platform_pipelines.formats.inputs import InputFile
     from platform_pipelines.formats.options import TextOptions
-    from platform_pipelines.formats.settle import Column
+    from platform_pipelines.formats.settle import Column, Guess
     from platform_pipelines.model import Rejected, Stream, Window
 
 _ROWS = 65_536
@@ -66,6 +66,7 @@ class TextRead:
         self._connection = duck.connect()
         self._options = options
         self._spooled: str | None = None
+        self._unproven: dict[str, Cast] = {}
         if file_format == "csv":
             self._pieces = csv_pieces(files, options, self._workspace)
         else:
@@ -87,12 +88,22 @@ class TextRead:
         relations = [self._spooled] if self._spooled else [self._typed(i) for i in range(len(self._pieces))]
         empty = True
         for relation in relations:
-            reader = self.cursor().execute(f"select * from {relation} where {where}").to_arrow_reader(_ROWS)
-            for batch in reader:
+            for batch in self._batches(f"select * from {relation} where {where}"):
                 empty = False
                 yield self._marked(batch)
         if empty:
             yield _empty(self.schema)
+
+    def _batches(self, query: str) -> Iterator[pa.RecordBatch]:
+        import duckdb
+        import pyarrow as pa
+
+        try:
+            yield from self.cursor().execute(query).to_arrow_reader(_ROWS)
+        except (duckdb.InvalidInputException, pa.ArrowInvalid, OSError) as error:
+            if self._unproven:
+                raise StartOver from error
+            raise
 
     def rejected(self, window: Window) -> Iterator[Rejected]:
         """The records of the window that cannot be read.
@@ -136,9 +147,11 @@ class TextRead:
             )
             try:
                 guesses = guess(self._connection, self._pieces, columns)
-                if (found := self._in_one_pass(columns, guesses)) is not None:
+                if stream.restartable and (found := self._while_reading(columns, guesses)) is not None:
                     return found
-                found = settle(self._connection, self._pieces, columns, guesses)
+                if (found := self._in_one_pass(columns, guesses.casts)) is not None:
+                    return found
+                found = settle(self._connection, self._pieces, columns, guesses.casts)
             except MalformedError as error:
                 self._go_careful([error.piece])
                 continue
@@ -148,6 +161,14 @@ class TextRead:
             if fast:
                 self._go_careful(fast)
             return found
+
+    def _while_reading(self, columns: Sequence[Column], guesses: Guess) -> dict[str, Settled] | None:
+        """Leave the proof of the guess to the pass that hands the rows out; None if it must come first."""
+        kept = can_spool([guesses.casts[column.name].type for column in columns])
+        if not self._pieces or not kept or guesses.blank or any(piece.careful for piece in self._pieces):
+            return None
+        self._unproven = guesses.casts
+        return {column.name: Settled(guesses.casts[column.name], column.origin, {}) for column in columns}
 
     def _in_one_pass(self, columns: Sequence[Column], guesses: Mapping[str, Cast]) -> dict[str, Settled] | None:
         """Spool all rows in the guessed types, if they fit; None if one does not."""
@@ -208,6 +229,8 @@ class TextRead:
     def _typed(self, number: int) -> str:
         """SQL of a piece's rows in the columns and types of all pieces, without those that do not fit."""
         piece = self._pieces[number]
+        if self._unproven:
+            return f"(select {checked(piece, self._unproven)} from {piece.relation})"
         columns, fits = [], []
         for name, settled in self._settled.items():
             cast = settled.cast

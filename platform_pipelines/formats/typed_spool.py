@@ -47,7 +47,7 @@ def spool_typed(
     files = []
     for number, piece in enumerate(pieces):
         files.append(folder / f"{number:06d}.parquet")
-        columns = ", ".join(f"{_checked(piece, name, cast)} as {quote(name)}" for name, cast in guessed.items())
+        columns = checked(piece, guessed)
         try:
             connection.execute(
                 f"copy (select {columns} from {piece.relation}) to {literal(str(files[-1]))} "
@@ -67,10 +67,12 @@ def filled(connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequen
     return {name for name, count in zip(columns, found, strict=True) if count}
 
 
+def checked(piece: Piece, guessed: Mapping[str, Cast]) -> str:
+    """SQL of a piece's columns in the guessed types; it stops the query at a value that does not fit."""
+    return ", ".join(f"{_checked(piece, name, cast)} as {quote(name)}" for name, cast in guessed.items())
+
+
 def _checked(piece: Piece, name: str, cast: Cast) -> str:
     if name not in piece.columns:
         return cast.null()
-    text = piece.json(name) if cast.json else piece.text(name)
-    if cast.check == "true":
-        return cast.typed(text)
-    return f"case when {cast.fits(text)} then {cast.typed(text)} else error({literal(_MISFIT)}) end"
+    return cast.exact(piece.json(name) if cast.json else piece.text(name), f"error({literal(_MISFIT)})")

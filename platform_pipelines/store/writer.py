@@ -167,7 +167,12 @@ class _Part:
         self._name = f"{folder.name}/{name}"
         self._sink = _HashingSink(self._path)
         self._writer: pq.ParquetWriter = pq.ParquetWriter(
-            pa.PythonFile(self._sink, mode="w"), schema, compression="zstd", compression_level=1, write_statistics=True
+            pa.PythonFile(self._sink, mode="w"),
+            schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=_texts(schema),  # type: ignore[arg-type]  # the stubs know no list
+            write_statistics=True,
         )
         self._rows = 0
 
@@ -186,6 +191,13 @@ class _Part:
             self._sink.close()
         effects.sync_file(self._path)
         return DataFile(self._name, self._rows, self._sink.size, self._sink.digest.hexdigest())
+
+
+def _texts(schema: pa.Schema) -> list[str]:
+    """The columns worth a dictionary: of numbers and times it only costs a fifth of the writing time."""
+    import pyarrow.types as t
+
+    return [field.name for field in schema if t.is_string(field.type) or t.is_large_string(field.type)]
 
 
 class _HashingSink(io.RawIOBase):
