@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from benchmarks import flights, location, postgres, python_transform
+from benchmarks import api, flights, location, postgres, python_transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _TABLES: dict[str, Callable[[argparse.Namespace], None]] = {
     "flights": lambda options: flights.compare(options.repeats),
     "postgres": lambda options: postgres.compare(options.rows, options.repeats),
+    "api": lambda options: api.compare(options.repeats),
     "location": lambda options: location.compare(options.repeats),
     "python_transform": lambda options: python_transform.compare(options.repeats),
 }

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from platform_pipelines.connectors import rest_read
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.connectors.rest_ahead import ahead
+from platform_pipelines.connectors.rest_fetch import Asking
 from platform_pipelines.connectors.rest_models import RestStream
 from platform_pipelines.connectors.rest_pagers import Turn, pager_of
 from platform_pipelines.connectors.rest_parents import fetch
@@ -92,7 +93,8 @@ class RestConnector(HttpSettings, Connector):
         name = next(name for name, spec in self.declared.items() if spec.parent is None and name != ANY)
         patience = self.retries.model_copy(update={"max": min(self.retries.max, _CHECKS)})
         with self.model_copy(update={"retries": patience}).client() as client:
-            next(fetch(self._all(Stream(name), Window(), client), name, client, Window(), 1), None)
+            streams = self._all(Stream(name), Window(), client)
+            next(fetch(streams, Asking(name, streams[name], client, Window()), 1), None)
 
     def streams(self) -> list[StreamInfo]:
         """The declared streams, by name."""
@@ -106,7 +108,8 @@ class RestConnector(HttpSettings, Connector):
         with self.client() as client:
             streams = self._all(stream, within, client)
             spec = streams[stream.name]
-            pages = fetch(streams, stream.name, client, within, self.concurrency)
+            asking = Asking(stream.name, spec, client, within, eager=stream.limit is None)
+            pages = fetch(streams, asking, self.concurrency)
             pages = ahead(pages, _PAGES_AHEAD) if stream.limit is None else _enough(pages, stream.limit)
             with contextlib.closing(pages):
                 if ordered:

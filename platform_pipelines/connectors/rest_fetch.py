@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines.connectors import rest_auto
 from platform_pipelines.connectors.rest_ahead import in_order
 from platform_pipelines.connectors.rest_clock import began
-from platform_pipelines.connectors.rest_pagers import Answered, pager_of
+from platform_pipelines.connectors.rest_early import Early
+from platform_pipelines.connectors.rest_pagers import Answered, LinkPager, TokenPager, pager_of
 from platform_pipelines.connectors.rest_paging_models import AutoPages, CursorTokens, NextLinks, Offsets, PageNumbers
 from platform_pipelines.connectors.rest_records import Records
 from platform_pipelines.connectors.rest_request import build
 from platform_pipelines.errors import InvalidData
-from platform_pipelines.formats.json_page import PageReader
-from platform_pipelines.http.exchange import not_json
+from platform_pipelines.formats.json_cut import cuts
+from platform_pipelines.formats.json_page import JsonPage, PageReader
+from platform_pipelines.http.exchange import Response, not_json
 from platform_pipelines.http.masking import excerpt
 from platform_pipelines.http.retry import PassingFault
 
@@ -31,12 +33,12 @@ if TYPE_CHECKING:
     from platform_pipelines.connectors.rest_models import RestStream
     from platform_pipelines.connectors.rest_pagers import Pager, Turn
     from platform_pipelines.connectors.rest_paging_models import Pagination
-    from platform_pipelines.formats.json_page import JsonPage
     from platform_pipelines.http.client import Client
-    from platform_pipelines.http.exchange import Response
     from platform_pipelines.model import Window
 
 _NOT_FOUND = 404
+#: what came, and the page in it
+Answer = tuple[Response, JsonPage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,21 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Whom to ask for what: the stream's name and declaration, the client, the window."""
+    """Whom to ask for what.
+
+    Attributes:
+        name: the stream's name.
+        spec: its declaration.
+        client: sends the requests.
+        window: what is read.
+        eager: whether the next page may be asked for before somebody wants it.
+    """
 
     name: str
     spec: RestStream
     client: Client
     window: Window
+    eager: bool = False
 
 
 class Sequence:
@@ -73,6 +84,8 @@ class Sequence:
         self._caps = spec.cursor.capped and asking.window.field is not None
         self._parent = parent or {}
         self._concurrency = concurrency
+        self._eager = asking.eager
+        self._early = Early(self._send)
         self._pagination: Pagination = spec.pagination
         self._records = Records(spec)
         self._reader: PageReader | None = None
@@ -86,13 +99,19 @@ class Sequence:
             InvalidData: an answer is no page, or one that was there before.
             ConnectError: see ``Client.send``.
         """
+        try:
+            yield from self._pages()
+        finally:
+            self._early.close()
+
+    def _pages(self) -> Iterator[Fetched]:
         pager = None if isinstance(self._pagination, AutoPages) else pager_of(self._pagination)
         turn = pager.first() if pager else pager_of(AutoPages()).first()
         self._check_turn(turn)
         asked = time.monotonic()
-        answer = self._ask(turn)
+        answer = self._ask(turn, pager)
         waited = time.monotonic() - asked
-        planned: Iterator[tuple[Turn, tuple[Response, JsonPage] | None]] = iter(())
+        planned: Iterator[tuple[Turn, Answer | None]] = iter(())
         first = True
         while answer is not None:
             response, page = answer
@@ -113,21 +132,44 @@ class Sequence:
                 turn, answer = following, ahead[1]
             else:  # the pages are not where the first one said; what was asked ahead is dropped
                 planned = iter(())
-                turn, answer = following, self._ask(following)
+                turn, answer = following, self._ask(following, pager)
 
-    def _ahead(
-        self, pager: Pager, turn: Turn, answer: tuple[Response, JsonPage]
-    ) -> Iterator[tuple[Turn, tuple[Response, JsonPage] | None]]:
+    def _ahead(self, pager: Pager, turn: Turn, answer: Answer) -> Iterator[tuple[Turn, Answer | None]]:
         rest = pager.rest(turn, Answered(answer[0], answer[1].envelope, answer[1].count)) or []
-        return in_order(lambda each: (each, self._ask(each)), rest[: self._pagination.max_pages], self._concurrency)
+        return in_order(lambda each: (each, self._found(self._send(each))), rest[: self._most], self._concurrency)
 
-    def _ask(self, turn: Turn) -> tuple[Response, JsonPage] | None:
+    @property
+    def _most(self) -> int:
+        return self._pagination.max_pages
+
+    def _ask(self, turn: Turn, pager: Pager | None) -> Answer | None:
         """One page; None where there is nothing, and that is no error."""
+        response = self._early.take(turn)
+        if self._eager and pager is not None and (foretold := self._foretold(pager, turn, response)) is not None:
+            self._early.ask(foretold)
+        return self._found(response)
+
+    def _found(self, response: Response) -> Answer | None:
+        return None if response.status == _NOT_FOUND else (response, self._read(response))
+
+    def _send(self, turn: Turn) -> Response:
         request = build(self._spec, turn, self._window, self._parent)
         allow = {_NOT_FOUND} if self._spec.not_found == "empty" else set()
         check = self._check_passing if self._spec.error and self._spec.error.retry else None
-        response = self._client.send(request, allow=allow, check=check)
-        return None if response.status == _NOT_FOUND else (response, self._read(response))
+        return self._client.send(request, allow=allow, check=check)
+
+    def _foretold(self, pager: Pager, turn: Turn, response: Response) -> Turn | None:
+        """The page after this one, as far as what stands around the records tells."""
+        path = self._reader.path if self._reader is not None else None
+        if path is None or not isinstance(pager, TokenPager | LinkPager) or response.status == _NOT_FOUND:
+            return None
+        envelope = next((envelope for envelope, _ in cuts(response.content, path)), None)
+        try:
+            following = pager.following(turn, Answered(response, envelope, 1)) if envelope is not None else None
+        except InvalidData:  # told again where the page is read
+            return None
+        known = following is None or following.number > self._most or _digest(following) in self._tokens
+        return None if known else following
 
     def _read(self, response: Response) -> JsonPage:
         if self._reader is None:
@@ -177,13 +219,13 @@ class Sequence:
             raise PassingFault(msg)
 
     def _check_turn(self, turn: Turn) -> None:
-        if turn.number > self._pagination.max_pages:
+        if turn.number > self._most:
             msg = (
                 f"Stream {self._name!r} has more than {self._pagination.max_pages} pages (`pagination.max_pages`). "
                 "Nothing of it was taken. Allow more, or see whether its pages go in a circle."
             )
             raise InvalidData(msg)
-        token = hashlib.blake2b(turn.token.encode(), digest_size=16).hexdigest()
+        token = _digest(turn)
         if token in self._tokens:
             msg = (
                 f"Stream {self._name!r}: page {turn.number - 1} leads to a page that was there before (the same "
@@ -207,3 +249,7 @@ class Sequence:
                 "`pagination.repeated: allow`."
             )
             raise InvalidData(msg)
+
+
+def _digest(turn: Turn) -> str:
+    return hashlib.blake2b(turn.token.encode(), digest_size=16).hexdigest()

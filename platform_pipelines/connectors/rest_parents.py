@@ -6,6 +6,7 @@ Fetching is left to ``rest_fetch``.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.connectors.rest_ahead import in_order
@@ -21,34 +22,29 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from platform_pipelines.connectors.rest_models import RestStream
-    from platform_pipelines.http.client import Client
 
 #: values of a parent's fields, as text by field
 Values = dict[str, str]
 
 
-def fetch(
-    streams: Mapping[str, RestStream], name: str, client: Client, window: Window, concurrency: int
-) -> Iterator[Fetched]:
+def fetch(streams: Mapping[str, RestStream], asking: Asking, concurrency: int) -> Iterator[Fetched]:
     """The pages of a stream; of one with a parent, those of all records of the parent, in their order.
 
     Args:
-        streams: all streams of the connector.
-        name: the stream to read.
-        client: sends the requests.
-        window: what is read; parents are read whole.
+        streams: the stream's parents, and theirs.
+        asking: whom to ask for what; parents are read whole.
         concurrency: requests at once at most.
 
     Raises:
         InvalidData: a parent's record lacks a field that is needed; see also ``Sequence.pages``.
     """
-    spec = streams[name]
-    asking = Asking(name, spec, client, window)
+    spec, name = asking.spec, asking.name
     if spec.parent is None:
         yield from Sequence(asking, concurrency=concurrency).pages()
         return
     wanted = {match["field"] for match in spec.placeholders()} | set(spec.columns_from_parent().values())
-    parents = _values(fetch(streams, spec.parent, client, Window(), 1), spec.parent, name, sorted(wanted))
+    above = replace(asking, name=spec.parent, spec=streams[spec.parent], window=Window())
+    parents = _values(fetch(streams, above, 1), spec.parent, name, sorted(wanted))
 
     def sequence(values: Values) -> Iterator[Fetched]:
         for fetched in Sequence(asking, values).pages():

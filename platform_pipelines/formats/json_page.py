@@ -72,7 +72,7 @@ class PageReader:
         spread: Callable[[list[Any]], list[Any]] | None = None,
     ) -> None:
         self._nested = nested
-        self._path = path
+        self.path = path
         self._find = find
         self._spread = spread
         self._texts: dict[str, pa.DataType] = {}
@@ -87,8 +87,8 @@ class PageReader:
             LookupError: from ``find``: there are no records where they should be.
         """
         numbers = long_numbers(content)
-        if self._path is not None and self._arrow and _plain(content, numbers):
-            for envelope, records in cuts(content, self._path):
+        if self.path is not None and self._arrow and _plain(content, numbers):
+            for envelope, records in cuts(content, self.path):
                 batch = self._by_arrow(records)
                 if batch is not None:
                     return JsonPage(envelope, batch, batch.num_rows)
@@ -114,7 +114,7 @@ class PageReader:
         if not _finite(batch) or not _distinct(batch):
             return None
         # Arrow puts the columns whose types it was told first
-        return batch.select([name for name in self._order if name in batch.schema.names])
+        return batch.select([name for name in list(self._order) if name in batch.schema.names])
 
     def _structs(self, records: bytes) -> Any:  # noqa: ANN401 - an array of structures, or None
         """The records as one array, if that is all the text holds."""

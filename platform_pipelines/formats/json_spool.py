@@ -1,4 +1,4 @@
-"""Pages kept on disk, each in its own types, until the types of all of them are known.
+"""Pages kept, each in its own types, until the types of all of them are known.
 
 Types are decided by ``json_types``; where pages come from is left to the caller.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from platform_pipelines.formats.workspace import Workspace
 
 _ROWS = 65_536
+#: bytes that are kept in memory before files are begun
+_HELD = 32_000_000
 
 
 class PageSpool:
-    """A growing row of Arrow files; a page of another schema than the one before begins a new file.
+    """Pages in memory until they are many, then in Arrow files, where each change of the schema begins a new one.
 
     Args:
         workspace: where the files lie.
@@ -27,22 +29,19 @@ class PageSpool:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._held: list[pa.RecordBatch] = []
+        self._bytes = 0
         self._files: list[Path] = []
         self._writer: pa.ipc.RecordBatchStreamWriter | None = None
         self._schema: pa.Schema | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Keep a page."""
-        import pyarrow as pa
-
-        known = self._schema is not None and batch.schema.equals(self._schema, check_metadata=True)
-        if self._writer is None or not known:
-            self.close()
-            self._files.append(self._workspace.new(".arrow"))
-            options = pa.ipc.IpcWriteOptions(compression="lz4")
-            self._writer = pa.ipc.new_stream(str(self._files[-1]), batch.schema, options=options)
-            self._schema = batch.schema
-        self._writer.write_batch(batch)
+        self._bytes += batch.nbytes
+        if self._bytes <= _HELD:
+            self._held.append(batch)
+        else:
+            self._write(batch)
 
     def close(self) -> None:
         """Finish the file that is being written."""
@@ -55,13 +54,39 @@ class PageSpool:
         import pyarrow as pa
 
         self.close()
+        yield from _together(self._held)
         for path in self._files:
-            held: list[pa.RecordBatch] = []
             with pa.OSFile(str(path), "rb") as source, pa.ipc.open_stream(source) as reader:
-                for batch in reader:
-                    held.append(batch)
-                    if sum(each.num_rows for each in held) >= _ROWS:
-                        yield pa.Table.from_batches(held).combine_chunks()
-                        held = []
-                if held:
-                    yield pa.Table.from_batches(held).combine_chunks()
+                yield from _together(reader)
+
+    def _write(self, batch: pa.RecordBatch) -> None:
+        import pyarrow as pa
+
+        if self._writer is None or not _alike(batch.schema, self._schema):
+            self.close()
+            self._files.append(self._workspace.new(".arrow"))
+            options = pa.ipc.IpcWriteOptions(compression="lz4")
+            self._writer = pa.ipc.new_stream(str(self._files[-1]), batch.schema, options=options)
+            self._schema = batch.schema
+        self._writer.write_batch(batch)
+
+
+def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Tables of some size, each of batches of one schema."""
+    import pyarrow as pa
+
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        if held and not _alike(batch.schema, held[0].schema):
+            yield pa.Table.from_batches(held).combine_chunks()
+            held = []
+        held.append(batch)
+        if sum(each.num_rows for each in held) >= _ROWS:
+            yield pa.Table.from_batches(held).combine_chunks()
+            held = []
+    if held:
+        yield pa.Table.from_batches(held).combine_chunks()
+
+
+def _alike(one: pa.Schema, other: pa.Schema | None) -> bool:
+    return other is not None and one.equals(other, check_metadata=True)

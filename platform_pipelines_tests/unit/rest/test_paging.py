@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from platform_pipelines.errors import InvalidData
+from platform_pipelines.model import Stream, Window
 from platform_pipelines_tests.api_pages import Paged, rows
 from platform_pipelines_tests.api_server import Answer, ApiServer, Asked
 
@@ -38,6 +40,34 @@ def test_every_record_comes_once(api: ApiServer, read: Reader, style: str, count
     Paged(api, rows(count))
     found = read.rows(**_path(style), pagination=STYLES[style], top={"concurrency": concurrency})
     assert [row["id"] for row in found] == list(range(count))
+
+
+@pytest.mark.parametrize("style", ["cursor", "next_link", "link_header", "body"])
+def test_every_page_is_asked_for_once_and_one_at_a_time(api: ApiServer, read: Reader, style: str) -> None:
+    """Though the next one is asked for while this one is still being read."""
+    paged, under_way, most = Paged(api, rows(95)), [0], [0]
+
+    def answer(asked: Asked) -> Answer:
+        under_way[0] += 1
+        most[0] = max(most[0], under_way[0])
+        found = paged.answer(asked)
+        time.sleep(0.005)
+        under_way[0] -= 1
+        return found
+
+    api.serve("/paged/*", answer)
+    assert len(read.rows(**_path(style), pagination=STYLES[style])) == 95
+    assert (len(api.asked), most[0]) == (10, 1)
+
+
+def test_an_error_of_the_page_that_was_asked_for_early_comes_in_its_place(api: ApiServer, read: Reader) -> None:
+    paged = Paged(api, rows(35))
+    api.serve(
+        "/paged/*", lambda asked: Answer(status=418) if asked.params.get("after") == "20" else paged.answer(asked)
+    )
+    pages = read.connector(**_path("cursor"), order="ascending", pagination=STYLES["cursor"])
+    with pytest.raises(InvalidData, match=r"after=20 answered 418"):
+        list(pages.read(Stream("s"), Window("at"), None))
 
 
 @pytest.mark.parametrize("style", ["cursor", "next_link", "link_header", "none"])
@@ -201,8 +231,6 @@ def test_a_link_to_another_host_is_not_followed(read: Reader) -> None:
 
 
 def test_a_look_asks_for_no_more_than_it_needs(api: ApiServer, read: Reader) -> None:
-    from platform_pipelines.model import Stream, Window
-
     Paged(api, rows(100))
     source = read.connector(**_path("cursor"))
     assert sum(b.num_rows for p in source.read(Stream("s", limit=15), Window(), None) for b in p.batches) == 20
