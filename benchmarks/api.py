@@ -21,8 +21,8 @@ _TARGET = 3.0
 _FLOOR = "httpx and orjson"
 _RUNS = {
     _FLOOR: ("api_by_hand.py",),
-    "engine to Parquet": ("api_engine.py", "lake"),
-    "engine to DuckDB": ("api_engine.py", "warehouse"),
+    "run to Parquet": ("api_engine.py", "lake"),
+    "run to DuckDB": ("api_engine.py", "warehouse"),
 }
 
 
@@ -44,7 +44,7 @@ def compare(repeats: int) -> None:
     print(f"{'':22}{'seconds':>9}{'process':>9}{'peak MB':>9}{'ratio':>9}")
     for label in _RUNS:
         runs = [each[label] for each in rounds]
-        ratio = statistics.median(each[label].work / each[_FLOOR].work for each in rounds)
+        ratio = statistics.median(each[label].process / each[_FLOOR].process for each in rounds)
         work, process = (
             statistics.median(figures) for figures in zip(*((r.work, r.process) for r in runs), strict=True)
         )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from platform_pipelines.spec import PipelineSpec
 
 #: connectors of ours that never hand out or take pandas frames, nor load a driver that might
-_CONNECTORS = frozenset({"duckdb", "files", "logger", "postgres", "rest"})
+_CONNECTORS = frozenset({"duckdb", "files", "hubspot", "logger", "postgres", "rest"})
 _TRANSFORMS = frozenset({"aggregate", "filter", "join", "map", "mask", "sql"})
 
 
