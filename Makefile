@@ -8,7 +8,7 @@ CORE := spec store engine
 # tests run in so many processes
 WORKERS ?= 2
 
-.PHONY: help setup demo test check dev bench screenshot reference clean
+.PHONY: help setup demo test torture check dev bench screenshot reference clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ test: setup  ## run all tests; ARGS="-k word" for some. All: fails below 90 % co
 			echo "$$report"; echo "make test: branch coverage of platform_pipelines/$$part is below 90 %"; exit 1; \
 		fi; \
 	done
+
+torture: setup  ## die at every moment of every kind of run, then by 1,000 SIGKILLs; hours. ARGS="--cases 'duckdb/*'"
+	@$(BIN)/python -m platform_pipelines_tests.torture $(ARGS)
 
 check: setup  ## lint, format, types and import layers
 	$(BIN)/ruff check .

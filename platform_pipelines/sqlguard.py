@@ -36,6 +36,8 @@ _TABLE_FUNCTIONS = {"unnest", "range", "generate_series"}
 _FROM_TYPES = {"BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "EMPTY", "CTE", "PIVOT"}
 _FROM_KEYS = {"from_table", "left", "right", "source"}
 _PLAIN_NAME = re.compile(r"[^\W\d]\w*")
+#: what :func:`_function_kinds` found, once it has looked
+_kinds: list[dict[str, str]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +215,11 @@ def _walk(node: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - any JSON val
 
 
 def _function_kinds(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    rows = connection.execute(
-        "select distinct lower(function_name), function_type from duckdb_functions() "
-        "where function_type in ('scalar', 'aggregate', 'macro') and internal order by function_type desc"
-    ).fetchall()
-    return {str(name): str(kind) for name, kind in rows}
+    """DuckDB's own functions, the same in every connection; to list them takes longer than to judge a small batch."""
+    if not _kinds:
+        rows = connection.execute(
+            "select distinct lower(function_name), function_type from duckdb_functions() "
+            "where function_type in ('scalar', 'aggregate', 'macro') and internal order by function_type desc"
+        ).fetchall()
+        _kinds.append({str(name): str(kind) for name, kind in rows})
+    return _kinds[0]

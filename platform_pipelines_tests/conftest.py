@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: a real PostgreSQL."""
+"""Fixtures shared by all tests: a real PostgreSQL, a count of cases."""
 
 from __future__ import annotations
 
@@ -9,10 +9,24 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from platform_pipelines_tests import counts
 from platform_pipelines_tests.servers import postgres
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from _pytest.terminal import TerminalReporter
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Show with how many cases each promise was attacked."""
+    counts.show(terminalreporter)
+
+
+@pytest.fixture
+def cases(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
+    """Say what was attacked, with how many cases; the end of the suite sums it up."""
+    return lambda what, number: record_property(counts.PROPERTY, (what, number))
 
 
 @pytest.fixture(scope="session")

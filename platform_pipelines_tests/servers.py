@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
 
@@ -39,23 +39,65 @@ _SETTINGS = {
 @contextlib.contextmanager
 def postgres() -> Iterator[str]:
     """A PostgreSQL server of its own on a free loopback port; yields the DSN of its database ``postgres``."""
-    root = Path(tempfile.mkdtemp(prefix="pg-"))
-    try:
-        owner = _owner(root)
-        binaries = _binaries(root, reachable=bool(owner))
-        data = root / "data"
-        _run([binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"], owner)
-        process, port = _start(binaries, root, owner)
-        watch = _watch(process.pid)
+    with PostgresServer() as server:
+        yield server.dsn
+
+
+class PostgresServer:
+    """A PostgreSQL server that can be killed and started again; context manager.
+
+    Attributes:
+        dsn: of its database ``postgres``; its port may change with each start.
+    """
+
+    def __enter__(self) -> Self:
+        self._root = Path(tempfile.mkdtemp(prefix="pg-"))
         try:
-            yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+            self._owner = _owner(self._root)
+            self._binaries = _binaries(self._root, reachable=bool(self._owner))
+            options = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"]
+            _run([self._binaries / "initdb", "-D", self._root / "data", *options], self._owner)
+            self.start()
+        except BaseException:
+            shutil.rmtree(self._root, ignore_errors=True)
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._unwatch()
+            if self._process.poll() is None:
+                self._process.send_signal(signal.SIGINT)  # fast shutdown: open sessions are ended
+            self._process.wait(_STOP_SECONDS)
         finally:
-            watch.kill()
-            watch.communicate()
-            process.send_signal(signal.SIGINT)  # fast shutdown: open sessions are ended
-            process.wait(_STOP_SECONDS)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+            shutil.rmtree(self._root, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start it on the data that are there."""
+        self._process, port = _start(self._binaries, self._root, self._owner)
+        self._watch = _watch(self._process.pid)
+        self.dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+
+    def kill(self) -> None:
+        """SIGKILL, to the server and the processes of its sessions; what it had not written is lost."""
+        for process in (*_children(self._process.pid), self._process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self._process.wait(_STOP_SECONDS)
+        self._unwatch()
+
+    def _unwatch(self) -> None:
+        self._watch.kill()
+        self._watch.communicate()
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if int(status.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(status.parent.name))
+    return found
 
 
 def _owner(root: Path) -> dict[str, Any]:

@@ -113,7 +113,8 @@ class PostgresLoad:
 
     def columns(self, table: TableName) -> dict[str, ColumnType] | None:
         """The table's columns; None if there is no such table."""
-        rows = self._transaction.execute(_COLUMNS, [table.schema, table.name]).fetchall()
+        with durable.effect("query", f"columns of {table.text}"):
+            rows = self._transaction.execute(_COLUMNS, [table.schema, table.name]).fetchall()
         return {name: postgres_types.parse(text) for name, text in rows} or None
 
     def evolve(self, table: TableName, plan: LoadPlan, found: Changes) -> None:

@@ -83,6 +83,17 @@ def settled(context: Context, manifest: Manifest) -> None:
         context.project.store.approvals(context.pipeline.name).close(manifest.feed, manifest.offset)
 
 
+def tidy(context: Context, feed: Feed) -> None:
+    """Forget requests that a killed run left behind its verdict, or that a new epoch overtook; with the lock held."""
+    if context.pipeline.quality.approval is None:
+        return
+    log = context.project.store.approvals(context.pipeline.name)
+    log.sweep()
+    for request in log.requests():
+        if request.partition == feed.partition and not _is_held(context.project, context.pipeline.name, request):
+            log.close(feed, request.offset)
+
+
 def waiting(project: Project, name: str) -> list[Request]:
     """Batches of a pipeline that were held for their score and have no verdict yet, oldest first.
 

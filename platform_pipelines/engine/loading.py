@@ -97,8 +97,7 @@ def load(context: Context, feed: Feed, destination: str) -> Loaded:
             if conflicts >= _ATTEMPTS:
                 raise
             offset = target.offset()
-    if total.batches:
-        prune(context, feed)
+    prune(context, feed)  # also behind a run that was killed between its load and this
     total = replace(total, reconciled=reconcile(context, feed, target.spec, offset))
     total = replace(total, seconds=time.monotonic() - started)
     context.record("load", _entry(total))

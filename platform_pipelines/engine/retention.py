@@ -24,8 +24,6 @@ from platform_pipelines.model import Offset
 from platform_pipelines.store import effects
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from platform_pipelines.engine.context import Context
     from platform_pipelines.model import Feed
     from platform_pipelines.store import FeedLog
@@ -92,13 +90,11 @@ def _expire(log: FeedLog, epoch: int, sequence: int) -> bool:
     manifest, verdict = log.manifest(epoch, sequence), log.verdict(epoch, sequence)
     folder = log.epoch_folder(epoch)
     files = [folder / file.path for file in (*manifest.files, *(verdict.files if verdict else ()))]
-    present = [path for path in files if path.exists()]
-    for path in present:
-        effects.remove(path)
-        _remove_empty(path.parent)
-    return bool(present)
-
-
-def _remove_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        durable.remove_folder(folder)
+    attempts = [path for path in {file.parent for file in files} if path.is_dir()]
+    for file in files:
+        if file.exists():
+            effects.remove(file)
+    for attempt in attempts:  # one that a killed run emptied is removed now
+        if not any(attempt.iterdir()):
+            durable.remove_folder(attempt)
+    return bool(attempts)

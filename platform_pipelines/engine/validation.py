@@ -48,6 +48,7 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
     files: list[Path] = []
     with log.lock(context.token):
         log.sweep()
+        approval.tidy(context, feed)
         for manifest in _unjudged(log):
             given = approval.Ruling(decision) if decision else approval.ruling(context, manifest)
             judged = judge_batch(context, log, manifest, given)

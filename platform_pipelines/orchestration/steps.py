@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from platform_pipelines import durable
 from platform_pipelines.engine import Context
 from platform_pipelines.engine.report import Validated
 from platform_pipelines.model import Feed
@@ -77,7 +78,7 @@ class Step:
             self._record(stage, "begun")
             try:
                 with masked():
-                    yield from self._run(stage)
+                    yield from _named(stage, self._run(stage))
             except Exception as error:
                 self._record(stage, "failed", error=mask(str(error)))
                 raise
@@ -186,3 +187,10 @@ def _evaluation(asset: dg.AssetKey, result: dg.AssetCheckResult) -> dg.AssetChec
         severity=result.severity,
         description=result.description,
     )
+
+
+def _named(stage: Stage, events: Iterator[Event]) -> Iterator[Event]:
+    """The events, each handed over to Dagster as an effect."""
+    for event in events:
+        with durable.effect("event", f"{type(event).__name__} of {stage.key.to_user_string()}"):
+            yield event

@@ -104,6 +104,10 @@ class ApprovalLog:
             if path.exists():
                 effects.remove(path)
 
+    def sweep(self) -> None:
+        """Remove what killed processes left half written."""
+        effects.sweep(self._folder)
+
     def requests(self) -> list[Request]:
         """All requests, oldest first."""
         if not self._folder.is_dir():

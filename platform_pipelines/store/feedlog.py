@@ -153,11 +153,11 @@ class FeedLog:
         return [manifest for manifest in manifests if manifest.kind == "replay"]
 
     def has_files(self, epoch: int) -> bool:
-        """Whether the epoch holds batch files (dead letters do not count)."""
+        """Whether the epoch holds batch files (dead letters do not count), or what is left of such."""
         folder = self.epoch_folder(epoch)
         attempts = (folder / name for name in _names(folder) if _ATTEMPT.fullmatch(name))
         # another destination's load may be removing them just now
-        return any(not name.startswith(("dead", "unread")) for attempt in attempts for name in _names(attempt))
+        return any(_holds_rows(attempt) for attempt in attempts)
 
     def attempt_folder(self, epoch: int, sequence: int, *, validated: bool = False) -> Path:
         """A folder name no other attempt uses; nothing refers to it until a commit does."""
@@ -267,6 +267,12 @@ def _numbers(folder: Path, pattern: re.Pattern[str]) -> set[int]:
 
 def _pairs(folder: Path, pattern: re.Pattern[str]) -> list[tuple[int, int]]:
     return [(int(match[1]), int(match[2])) for name in _names(folder) if (match := pattern.fullmatch(name))]
+
+
+def _holds_rows(attempt: Path) -> bool:
+    """Whether batch files lie in an attempt's folder, or did until a process was killed that removed them."""
+    names = _names(attempt)
+    return any(not name.startswith(("dead", "unread")) for name in names) or (not names and attempt.is_dir())
 
 
 def _names(folder: Path) -> list[str]:

@@ -166,14 +166,16 @@ class _Part:
         self._path = folder / name
         self._name = f"{folder.name}/{name}"
         self._sink = _HashingSink(self._path)
-        self._writer: pq.ParquetWriter = pq.ParquetWriter(
-            pa.PythonFile(self._sink, mode="w"),
-            schema,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=_texts(schema),  # type: ignore[arg-type]  # the stubs know no list
-            write_statistics=True,
-        )
+        sink = pa.PythonFile(self._sink, mode="w")
+        with durable.effect("write", self._path):
+            self._writer: pq.ParquetWriter = pq.ParquetWriter(
+                sink,
+                schema,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=_texts(schema),  # type: ignore[arg-type]  # the stubs know no list
+                write_statistics=True,
+            )
         self._rows = 0
 
     @property

@@ -106,3 +106,16 @@ def test_a_batch_of_an_epoch_that_is_over_waits_no_longer(world: World) -> None:
     world.run(project)
     world.run(project, full_refresh=True)
     assert [request.epoch for request in waiting(project, "p")] == [2]
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_request_that_a_full_refresh_overtook_is_forgotten_and_so_is_a_killed_runs_half_written_file(
+    world: World,
+) -> None:
+    project = project_of(world)
+    world.run(project)
+    folder = project.store.path / "p" / "approvals"
+    (folder / ".all~e000001-000001.request.json.0123456789ab.tmp").write_bytes(b"half")
+    world.put([{"id": 1, "amount": 5, "at": at(1)}])
+    assert world.run(project, full_refresh=True).error is None
+    assert list(folder.iterdir()) == []

@@ -1,0 +1,100 @@
+"""The whole crash matrix, and a thousand kills: ``python -m platform_pipelines_tests.torture``; hours, not minutes.
+
+Prints each case with its moments and what failed, and the seed of all that is
+random; ends with 1 if anything failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platform_pipelines import duck
+from platform_pipelines_tests.servers import postgres
+from platform_pipelines_tests.torture.cases import all_cases
+from platform_pipelines_tests.torture.field import Field
+from platform_pipelines_tests.torture.kills import kill_at_random
+from platform_pipelines_tests.torture.matrix import Attack
+from platform_pipelines_tests.torture.seeds import seeded
+from platform_pipelines_tests.torture.test_kills import kill_dagster
+from platform_pipelines_tests.torture.zygote import Zygote
+
+if TYPE_CHECKING:
+    from platform_pipelines_tests.torture.cases import Case
+
+
+def main() -> int:
+    """Run what is asked for; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m platform_pipelines_tests.torture", description=__doc__)
+    parser.add_argument("--cases", default="*", help="pattern of DESTINATION/MODE/KIND, such as 'duckdb/merge/*'")
+    parser.add_argument("--every", type=int, default=1, help="die at every n-th moment only")
+    parser.add_argument("--kills", type=int, default=1000, help="SIGKILLs at random moments")
+    parser.add_argument("--dagster-kills", type=int, default=30, help="SIGKILLs of Dagster's runs")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="torture-") as name:
+        folder = Path(name)
+        failures = _matrix(folder, chosen.cases, chosen.every)
+        failures += _kills(folder, chosen.kills, chosen.dagster_kills)
+    _say(f"{failures} failures")
+    return int(failures > 0)
+
+
+def _matrix(folder: Path, pattern: str, every: int) -> int:
+    cases = [case for case in all_cases() if fnmatch(str(case), pattern)]
+    deaths = failures = 0
+    begun = time.monotonic()
+    with postgres() as dsn:
+        duck.spill_folder()
+        (folder / "temporary").mkdir()
+        tempfile.tempdir = str(folder / "temporary")
+        try:
+            for number, case in enumerate(cases):
+                died, failed = _case(case, folder / str(number), dsn, every)
+                deaths, failures = deaths + died, failures + failed
+        finally:
+            tempfile.tempdir = None
+    seconds = time.monotonic() - begun
+    _say(f"crash matrix: {len(cases)} cases, {deaths} deaths, {failures} failures, {seconds:.0f} s")
+    return failures
+
+
+def _case(case: Case, folder: Path, dsn: str, every: int) -> tuple[int, int]:
+    attack = Attack.prepared(case, folder, dsn)
+    moments = range(0, len(attack.points), every)
+    failures = attack.failures((moment,) for moment in moments)
+    attack.close()
+    for failure in failures:
+        _say(f"FAILED {failure}")
+    _say(f"{case}: {len(attack.points)} moments, {len(moments)} deaths, {len(failures)} failures")
+    return len(moments), len(failures)
+
+
+def _kills(folder: Path, kills: int, of_dagster: int) -> int:
+    _, chance = seeded("kills")
+    begun = time.monotonic()
+    try:
+        with Zygote() as zygote, postgres() as dsn:
+            if kills:
+                (folder / "kills").mkdir()
+                counts = kill_at_random(kills, folder / "kills", zygote, chance)
+                _say(f"kills: {counts}, {time.monotonic() - begun:.0f} s")
+            if of_dagster:
+                kill_dagster(of_dagster, Field(folder / "dagster", zygote, chance, dsn, folder / "dagster-tmp"), chance)
+                _say(f"{of_dagster} runs of Dagster killed")
+    except AssertionError as error:
+        _say(f"FAILED {error}")
+        return 1
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - a program that prints
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""SIGKILL at random moments, of runs and of the PostgreSQL server under them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from platform_pipelines_tests.servers import PostgresServer
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+    from platform_pipelines_tests.torture.zygote import Zygote
+
+from platform_pipelines_tests.torture.field import Field
+
+#: one kill in so many is the server's
+_SERVER = 8
+#: kills between two comparisons
+_ROUND = 12
+
+
+def kill_at_random(kills: int, root: Path, zygote: Zygote, chance: random.Random) -> dict[str, int]:
+    """Kill so many times, a run or its server, comparing now and then with what one clean run would leave.
+
+    Returns:
+        How many runs and servers were killed, and how many runs had ended before.
+    """
+    counts = {"runs killed": 0, "servers killed": 0, "ended before": 0}
+    with PostgresServer() as server:
+        field = Field(root / "field", zygote, chance, server.dsn, root / "temporary")
+        field.prepare()
+        field.add()
+        started = time.monotonic()
+        field.report()
+        length = time.monotonic() - started
+        while counts["runs killed"] + counts["servers killed"] < kills:
+            if chance.random() < 0.5:
+                field.add()
+            if chance.randrange(_SERVER) == 0:
+                _kill_server(server, field, chance.uniform(0, length))
+                counts["servers killed"] += 1
+            else:
+                killed = field.run(kill_after=chance.uniform(0, length)) < 0
+                counts["runs killed" if killed else "ended before"] += 1
+            if sum(counts.values()) % _ROUND == 0:
+                field.verify(f"after {counts}")
+        field.verify(f"after {counts}")
+    return counts
+
+
+def _kill_server(server: PostgresServer, field: Field, after: float) -> None:
+    timer = threading.Timer(after, server.kill)
+    timer.start()
+    field.run()
+    timer.join()
+    server.start()
+    field.dsn = server.dsn

@@ -1,0 +1,139 @@
+"""The crash matrix: every case, dying at every moment of its run, run again, compared with one clean run."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from platform_pipelines.engine import RunReport, dead_letters
+from platform_pipelines_tests.torture.crash import Bomb, Crash, Point, Recorder, hooked
+from platform_pipelines_tests.torture.site import Contents, Site, letters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from platform_pipelines_tests.torture.cases import Case
+    from platform_pipelines_tests.torture.zygote import Zygote
+
+
+@dataclass
+class Attack:
+    """One case under attack.
+
+    Attributes:
+        case: which.
+        site: where.
+        points: the moments of its clean run.
+    """
+
+    case: Case
+    site: Site
+    points: list[Point] = field(default_factory=list)
+    _contents: dict[str, Contents] = field(default_factory=dict)
+    _totals: dict[str, int] = field(default_factory=dict)
+    _letters: Contents = field(default_factory=Contents)
+
+    @classmethod
+    def prepared(cls, case: Case, root: Path, dsn: str) -> Attack:
+        """Lead up to the run, keep that state, and see what one clean run does."""
+        (root / "site").mkdir(parents=True)
+        attack = cls(case, Site(root / "site", dsn, case.targets))
+        attack.site.clear()
+        case.prepare(attack.site)
+        attack.site.keep()
+        attack.site.restore()
+        recorder = Recorder()
+        with hooked(recorder):
+            for step in case.steps(attack.site):
+                _checked(step())
+        attack.points = recorder.points
+        attack._contents, attack._totals = attack.site.contents(), attack.site.totals()
+        attack._letters = attack._dead_letters()
+        attack._verify("the clean run")
+        return attack
+
+    def die_at(self, *numbers: int) -> None:
+        """Die at one moment, run again and die at another, and so on; run again, compare."""
+        self.site.restore()
+        done = 0
+        for number in numbers:
+            done += self._die(done, number)
+        points = " and ".join(f"{number} ({self.named(number)})" for number in numbers)
+        self.finish(done, f"{self.case}, dead at {points} of {len(self.points)}")
+
+    def _die(self, done: int, number: int) -> int:
+        """Steps that came to their end before the run died."""
+        ended = 0
+        with hooked(Bomb(number)), contextlib.suppress(Crash):
+            for step in self.case.steps(self.site)[done:]:
+                step()
+                ended += 1
+        return ended
+
+    def killed_at(self, number: int, zygote: Zygote, temporary: Path) -> None:
+        """Let a process of its own be killed at one moment, run again, compare."""
+        self.site.restore()
+        names = (self.case.destination, self.case.mode, self.case.kind)
+        status = zygote.case(self.site.root, self.site.dsn, names, temporary, number)
+        what = f"{self.case}, killed at {number} of {len(self.points)}: {self.named(number)}"
+        assert status == -signal.SIGKILL or number >= len(self.points) - 4, f"{what}: exit {status}"
+        self.finish(0, what)
+
+    def finish(self, done: int, what: str) -> None:
+        """Run again what was not done, and compare."""
+        steps = self.case.steps(self.site)
+        for step in steps[min(done, len(steps) - 1) :]:
+            _checked(step(), what)
+        self._verify(what)
+
+    def first_of_each(self, seen: set[Point]) -> list[int]:
+        """The first moment of each effect that was not seen before; they are seen from now on."""
+        found = []
+        for number, point in enumerate(self.points):
+            if point not in seen:
+                seen.add(point)
+                found.append(number)
+        return found
+
+    def failures(self, deaths: Iterable[Sequence[int]]) -> list[str]:
+        """Die each of these deaths, of one moment or several; what was not as it should be."""
+        found = []
+        for numbers in deaths:
+            try:
+                self.die_at(*numbers)
+            except AssertionError as error:
+                found.append(str(error))
+        return found
+
+    def named(self, number: int) -> Point | None:
+        """The moment of the clean run with that number."""
+        return self.points[number] if number < len(self.points) else None
+
+    def close(self) -> None:
+        """Remove what the attack wrote."""
+        shutil.rmtree(self.site.root.parent, ignore_errors=True)
+
+    def _verify(self, what: str) -> None:
+        site = self.site
+        for name, found, wanted in (
+            ("contents", site.contents(), self._contents),
+            ("sums of the log", site.totals(), self._totals),
+            ("dead letters", self._dead_letters(), self._letters),
+            ("destinations behind", site.behind(site.project([], self.case.spec())), []),
+            ("orphans", site.orphans(), []),
+        ):
+            assert found == wanted, f"{what}: {name}: {found} instead of {wanted}"
+
+    def _dead_letters(self) -> Contents:
+        return letters(dead_letters(self.site.project([], self.case.spec()), "p"))
+
+
+def _checked(result: object, what: str = "the clean run") -> None:
+    """A run that came to its end did so well, and its account is closed."""
+    if not isinstance(result, RunReport):
+        return
+    assert result.error is None, f"{what}: {result.error}"

@@ -1,0 +1,79 @@
+"""A hundred times SIGKILL, at random moments: every destination equals one clean run, nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from platform_pipelines_tests.torture.field import Field
+from platform_pipelines_tests.torture.kills import kill_at_random
+from platform_pipelines_tests.torture.seeds import seeded
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+    from platform_pipelines_tests.torture.zygote import Zygote
+
+KILLS = 100
+#: runs of Dagster that are killed; each costs a start of Dagster
+DAGSTER_KILLS = 3
+
+
+@pytest.mark.timeout(900)
+def test_killed_a_hundred_times_equals_one_clean_run(tmp_path: Path, zygote: Zygote) -> None:
+    seed, chance = seeded("random kills")
+    counts = kill_at_random(KILLS, tmp_path, zygote, chance)
+    print(f"{counts}, seed {seed}")  # noqa: T201 - shown when the test fails, or with `pytest -s`
+    assert counts["runs killed"] + counts["servers killed"] >= KILLS
+
+
+@pytest.mark.timeout(600)
+def test_dagster_killed_and_run_again_by_the_command_line(
+    tmp_path: Path, zygote: Zygote, postgres_database: str
+) -> None:
+    _, chance = seeded("kills of Dagster")
+    kill_dagster(DAGSTER_KILLS, Field(tmp_path / "field", zygote, chance, postgres_database, tmp_path / "tmp"), chance)
+
+
+def kill_dagster(kills: int, field: Field, chance: random.Random) -> None:
+    """Kill runs of Dagster in the middle; the command line goes on from there, and compares."""
+    field.prepare()
+    field.add()
+    started = time.monotonic()
+    assert _materialize(field).wait() == 0
+    length = time.monotonic() - started
+    for kill in range(kills):
+        field.add()
+        process = _materialize(field)
+        time.sleep(length * chance.uniform(0.6, 1))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        field.verify(f"kill {kill + 1} of Dagster")
+
+
+def _materialize(field: Field) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "dagster",
+            "asset",
+            "materialize",
+            "-m",
+            "platform_pipelines.definitions",
+            "--select",
+            'key:"p/landing"+',
+        ],
+        cwd=field.root,
+        env=os.environ | field.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
