@@ -103,6 +103,12 @@ class RestConnector(HttpSettings, Connector):
     def read(self, stream: Stream, window: Window, resume: Any) -> Iterator[Page]:  # noqa: ANN401 - any JSON value
         """Read all pages; rows outside of the window, which an API may return, are left out."""
         ordered = self._spec(stream, window).order == "ascending" and window.field is not None
+        if resume is not None and not ordered:
+            msg = (
+                f"The last read of stream {stream.name!r} broke off and goes on by its order, which is gone. "
+                "Declare `order: ascending` until a run is through, or begin anew with `--full-refresh`."
+            )
+            raise SpecError(msg)
         place = Place(stream.name, window.field or "", resume if ordered else None)
         within = place.window(window)
         with self.client() as client:

@@ -64,6 +64,12 @@ _TOKENS = {
 _TOTALS = ("total_pages", "totalPages", "page_count", "meta.total_pages", "pagination.total_pages", "meta.last_page")
 _MORE = ("has_more", "hasMore", "has_next", "hasNext", "pagination.has_more", "meta.has_more", "paging.has_more")
 
+_TOTAL = ("total", "total_count", "totalCount", "total_results", "totalResults", "total_records", "totalRecords")
+_COUNTS = (*_TOTAL, *(f"{outer}.{name}" for outer in ("meta", "paging", "pagination", "page") for name in _TOTAL))
+_SIZES = frozenset(
+    {"limit", "per_page", "perpage", "page_size", "pagesize", "page[size]", "size", "count", "top", "$top"}
+)
+
 
 def records_path(document: Any, shown: str) -> Path:  # noqa: ANN401 - any JSON value
     """Where the records are: the answer itself, the list of a usual name, or the only list of objects.
@@ -85,20 +91,47 @@ def records_path(document: Any, shown: str) -> Path:  # noqa: ANN401 - any JSON 
     raise InvalidData(msg)
 
 
-def pagination(auto: AutoPages, document: Any, response: Response) -> Pagination:  # noqa: ANN401 - any JSON value
+def pagination(auto: AutoPages, document: Any, count: int, response: Response) -> Pagination:  # noqa: ANN401 - any JSON value
     """How further pages are asked for, as the first answer shows it.
 
+    Args:
+        auto: what is declared.
+        document: the answer; the records may be missing in it.
+        count: how many they are.
+        response: where it came from.
+
     Raises:
-        InvalidData: it says that there is more, but not where.
+        InvalidData: there is more, or may be, and the answer does not say where.
     """
     found = _shown(document, response)
     if found is None:
-        more = next((text for text in _MORE if json_path(text).find(document) is True), None)
-        if more is not None:
-            msg = f"{response.shown_url}: `{more}` says that there is more, but not where. Declare `pagination`."
-            raise InvalidData(msg)
+        _check_alone(document, count, response)
         found = NoPages()
     return found.model_copy(update={"max_pages": auto.max_pages, "repeated": auto.repeated})
+
+
+def _check_alone(document: Any, count: int, response: Response) -> None:  # noqa: ANN401 - any JSON value
+    """Refuse an answer that is not all there is, as far as it can be known."""
+    more = next((text for text in _MORE if json_path(text).find(document) is True), None)
+    if more is not None:
+        msg = f"{response.shown_url}: `{more}` says that there is more, but not where. Declare `pagination`."
+        raise InvalidData(msg)
+    for text in _COUNTS:
+        found = json_path(text).find(document)
+        if isinstance(found, int) and not isinstance(found, bool) and found > count:
+            msg = (
+                f"{response.shown_url}: `{text}` says {found}, and {count} records came; nothing says where the others "
+                "are. Declare `pagination`, or `{type: none}` if these are all."
+            )
+            raise InvalidData(msg)
+    asked = parse_qsl(urlsplit(response.url).query)
+    size = next((f"{name}={value}" for name, value in asked if name.lower() in _SIZES and value == str(count)), None)
+    if size is not None and count:
+        msg = (
+            f"{response.shown_url}: as many records came as were asked for (`{size}`), and nothing says whether there "
+            "are more. Declare `pagination`, or `{type: none}` if these are all."
+        )
+        raise InvalidData(msg)
 
 
 def _shown(document: Any, response: Response) -> Pagination | None:  # noqa: ANN401 - any JSON value

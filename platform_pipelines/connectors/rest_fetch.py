@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from platform_pipelines.model import Window
 
 _NOT_FOUND = 404
+_NOTHING = frozenset({204, _NOT_FOUND})
 #: what came, and the page in it
 Answer = tuple[Response, JsonPage]
 
@@ -117,7 +118,8 @@ class Sequence:
             response, page = answer
             self._check_content(page, turn, response)
             if pager is None:
-                self._pagination = rest_auto.pagination(AutoPages(), page.envelope, response)
+                auto = AutoPages(max_pages=self._most, repeated=self._pagination.repeated)
+                self._pagination = rest_auto.pagination(auto, page.envelope, page.count, response)
                 pager = pager_of(self._pagination)
             yield Fetched(page, response.shown_url, began(response, waited) if first and self._caps else None)
             if first and self._concurrency > 1:
@@ -150,7 +152,7 @@ class Sequence:
         return self._found(response)
 
     def _found(self, response: Response) -> Answer | None:
-        return None if response.status == _NOT_FOUND else (response, self._read(response))
+        return None if response.status in _NOTHING else (response, self._read(response))
 
     def _send(self, turn: Turn) -> Response:
         request = build(self._spec, turn, self._window, self._parent)
@@ -161,7 +163,7 @@ class Sequence:
     def _foretold(self, pager: Pager, turn: Turn, response: Response) -> Turn | None:
         """The page after this one, as far as what stands around the records tells."""
         path = self._reader.path if self._reader is not None else None
-        if path is None or not isinstance(pager, TokenPager | LinkPager) or response.status == _NOT_FOUND:
+        if path is None or not isinstance(pager, TokenPager | LinkPager) or response.status in _NOTHING:
             return None
         envelope = next((envelope for envelope, _ in cuts(response.content, path)), None)
         try:

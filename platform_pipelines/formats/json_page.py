@@ -111,7 +111,7 @@ class PageReader:
             self._texts |= texts
             return self._by_arrow(records)
         batch = pa.RecordBatch.from_struct_array(found)
-        if not _finite(batch) or not _distinct(batch):
+        if not _finite(batch) or not _named(batch):
             return None
         # Arrow puts the columns whose types it was told first
         return batch.select([name for name in list(self._order) if name in batch.schema.names])
@@ -232,5 +232,5 @@ def _finite(batch: pa.RecordBatch) -> bool:
     return all(pc.all(pc.is_finite(column), min_count=0).as_py() for column in doubles)
 
 
-def _distinct(batch: pa.RecordBatch) -> bool:
-    return len(set(batch.schema.names)) == batch.num_columns
+def _named(batch: pa.RecordBatch) -> bool:
+    return len({*batch.schema.names, ""}) == batch.num_columns + 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urljoin
 
 from platform_pipelines.errors import ConnectError, InvalidData
 from platform_pipelines.http.credentials import Credentials
@@ -16,7 +15,7 @@ from platform_pipelines.http.exchange import Request, Response
 from platform_pipelines.http.faults import passing_status, refused, unreachable
 from platform_pipelines.http.masking import mask_logs, mask_text, mask_url
 from platform_pipelines.http.retry import PassingFault, retry_after
-from platform_pipelines.http.target import absolute, with_params
+from platform_pipelines.http.target import absolute, joined, with_params
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -123,11 +122,11 @@ class Client:
                 return response
             if request.method != "GET":
                 msg = (
-                    f"{response.shown_url} is redirected to {mask_url(urljoin(url, target))}. Only GET is followed; "
+                    f"{response.shown_url} is redirected to {mask_url(joined(url, target))}. Only GET is followed; "
                     "write the new path."
                 )
                 raise InvalidData(msg)
-            url = with_params(absolute(self._base, urljoin(url, target)), tuple(credentials.params.items()))
+            url = with_params(absolute(self._base, joined(url, target)), tuple(credentials.params.items()))
         msg = f"{response.shown_url} is redirected more than {_MOST_REDIRECTS} times. Mend the path."
         raise InvalidData(msg)
 
@@ -175,6 +174,9 @@ class Client:
             found = self._http.send(build())
         except httpx.UnsupportedProtocol as error:
             raise ConnectError(unreachable(shown, error)) from None
+        except httpx.LocalProtocolError as error:
+            msg = f"{shown}: a header cannot be sent: {mask_text(str(error))}. Mend `headers` or `auth`."
+            raise InvalidData(msg) from None
         except (httpx.TransportError, httpx.DecodingError) as error:
             untouched = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             if repeatable or untouched:
@@ -187,8 +189,7 @@ class Client:
         # cookies that a server sets are not ours to keep: threads share the client
         self._http.cookies.clear()
         link = found.links.get("next", {}).get("url")
-        following = urljoin(str(found.url), link) if link else None
-        return Response(found.status_code, str(found.url), shown, found.headers, found.content, following)
+        return Response(found.status_code, str(found.url), shown, found.headers, found.content, link)
 
 
 def _judged(request: Request, response: Response, allow: Collection[int]) -> Response:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin
 
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.http.masking import excerpt
+from platform_pipelines.http.target import joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,7 @@ class Response:
         shown_url: the method and the URL for people, secrets masked.
         headers: by name, whatever its case.
         content: the body, unpacked.
-        next_link: the absolute URL of the Link header whose ``rel`` is ``next``; None without one.
+        next_link: the URL of the Link header whose ``rel`` is ``next``, as it stands there; None without one.
     """
 
     status: int
@@ -82,8 +82,12 @@ class Response:
             raise InvalidData(not_json(self, str(error))) from None
 
     def absolute(self, link: str) -> str:
-        """A link in this answer, which may be relative to its URL, as an absolute URL."""
-        return urljoin(self.url, link)
+        """A link in this answer, which may be relative to its URL, as an absolute URL.
+
+        Raises:
+            InvalidData: it is no URL.
+        """
+        return joined(self.url, link)
 
 
 def _no_constant(name: str) -> Any:  # noqa: ANN401 - the decoder's signature

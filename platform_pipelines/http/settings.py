@@ -29,6 +29,9 @@ def _is_base(url: str) -> str:
     if parts.username or parts.password:
         msg = "a URL must not hold a user or password. Write `auth: {type: basic, username: …, password: …}`"
         raise ValueError(msg)
+    if parts.query or parts.fragment:
+        msg = "a base URL ends with its path. Write parameters as `params` of the streams, or as `auth`"
+        raise ValueError(msg)
     return url
 
 

@@ -6,10 +6,10 @@ Credentials never leave the origin they are for.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from platform_pipelines.errors import InvalidData
-from platform_pipelines.http.masking import mask_url
+from platform_pipelines.http.masking import mask_text, mask_url
 
 if TYPE_CHECKING:
     from platform_pipelines.http.exchange import Params
@@ -21,6 +21,21 @@ def origin(url: str) -> tuple[str, str, int | None]:
     """Scheme, host and port of a URL."""
     parts = urlsplit(url)
     return parts.scheme.lower(), (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme.lower())
+
+
+def joined(url: str, link: str) -> str:
+    """The absolute URL of a link that may be relative to ``url``.
+
+    Raises:
+        InvalidData: the link is no URL.
+    """
+    try:
+        found = urljoin(url, link)
+        origin(found)
+    except ValueError as error:
+        msg = f"{mask_url(url)} leads to {mask_text(repr(link))}, which is no URL: {error}."
+        raise InvalidData(msg) from None
+    return found
 
 
 def is_absolute(url: str) -> bool:

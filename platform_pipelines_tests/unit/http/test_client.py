@@ -257,6 +257,7 @@ def test_a_rate_that_is_none_is_refused(api: ApiServer, written: object) -> None
         ("api.example.com", "Write it like https"),
         ("https://u:p@api.example.com", "must not hold a user"),
         ("ftp://x", "Write it"),
+        ("https://a.example/v1?key=1", "ends with its path"),
     ],
 )
 def test_a_base_url_that_is_none_is_refused(url: str, said: str) -> None:
@@ -264,10 +265,37 @@ def test_a_base_url_that_is_none_is_refused(url: str, said: str) -> None:
         HttpSettings(base_url=url)
 
 
-def test_next_link_of_a_link_header_is_absolute(api: ApiServer) -> None:
+def test_next_link_of_a_link_header_becomes_absolute(api: ApiServer) -> None:
     link = '</fine?page=1>; rel="first", </fine?page=3>; rel="next"'
     api.serve("/linked", Answer(json=[], headers={"Link": link}))
-    assert _send(api, Request("GET", "/linked")).next_link == f"{api.url}/fine?page=3"
+    response = _send(api, Request("GET", "/linked"))
+    assert response.absolute(response.next_link or "") == f"{api.url}/fine?page=3"
+
+
+@pytest.mark.parametrize("link", ["http://127.0.0.1:port/x", "http://127.0.0.1:999999/", "http://[::1/x"])
+def test_a_link_that_is_no_url_is_an_error(api: ApiServer, link: str) -> None:
+    with pytest.raises(InvalidData, match="which is no URL"):
+        _send(api).absolute(link)
+
+
+def test_a_redirect_to_what_is_no_url_is_an_error(api: ApiServer) -> None:
+    api.serve("/moved", Answer(status=302, headers={"Location": "http://127.0.0.1:999999/"}))
+    with pytest.raises(InvalidData, match="which is no URL: Port out of range"):
+        _send(api, Request("GET", "/moved"))
+
+
+@pytest.mark.parametrize("status", [430, 460, 499])
+def test_a_status_that_no_standard_knows_is_told(api: ApiServer, status: int) -> None:
+    api.serve("/odd", Answer(status=status))
+    with pytest.raises(InvalidData, match=f"answered {status}. See the API's documentation of this status."):
+        _send(api, Request("GET", "/odd"))
+
+
+def test_a_header_that_cannot_be_sent_is_an_error_at_once_without_its_secret(api: ApiServer) -> None:
+    with pytest.raises(InvalidData, match="a header cannot be sent") as caught:
+        _send(api, auth={"type": "bearer", "token": "canary-77\n"})
+    assert "canary-77" not in str(caught.value)
+    assert not api.asked
 
 
 @pytest.mark.parametrize(

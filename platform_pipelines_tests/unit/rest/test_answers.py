@@ -137,6 +137,40 @@ def test_404_may_mean_that_there_is_nothing(api: ApiServer, read: Reader) -> Non
     assert read.rows(not_found="empty") == []
 
 
+@pytest.mark.parametrize("first", [Answer(status=204), Answer(json=[{"id": 1}])])
+def test_204_means_that_there_is_nothing(api: ApiServer, read: Reader, first: Answer) -> None:
+    api.queue(first)
+    api.serve("/s", Answer(status=204))
+    assert len(read.rows(pagination={"type": "page"})) == (first.status == 200)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"total": 250, "items": [{"id": 1}, {"id": 2}]}, "`total` says 250, and 2 records came; nothing says where"),
+        (
+            {"meta": {"total_count": 3}, "items": [{"id": 1}, {"id": 2}]},
+            "`meta.total_count` says 3, and 2 records came",
+        ),
+        ([{"id": 1}, {"id": 2}], r"as many records came as were asked for \(`per_page=2`\)"),
+    ],
+)
+def test_an_answer_that_may_not_be_all_is_an_error_where_paging_is_not_declared(
+    read: Reader, body: Any, said: str
+) -> None:
+    read.answer(body)
+    with pytest.raises(InvalidData, match=said):
+        read.rows(params={"per_page": 2})
+    assert len(read.rows(params={"per_page": 2}, pagination={"type": "none"})) == 2
+
+
+def test_a_record_with_an_empty_key_is_rejected(read: Reader) -> None:
+    read.answer([{"": 1, "a": 2}, {"a": 3}])
+    pages = read.pages(pagination={"type": "none"})
+    assert [row for page in pages for batch in page.batches for row in batch.to_pylist()] == [{"a": 3}]
+    assert "A key of the record is empty" in pages[0].rejected[0].reason
+
+
 def test_explode_makes_a_row_of_each_element(read: Reader) -> None:
     read.answer([{"id": 1, "items": [{"sku": "a"}, {"sku": "b"}]}, {"id": 2, "items": []}, {"id": 3}])
     found = read.rows(explode="items", nested="struct")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from platform_pipelines.cursor import Cursor
-from platform_pipelines.errors import InvalidData, SchemaDrift
+from platform_pipelines.errors import InvalidData, SchemaDrift, SpecError
 from platform_pipelines.model import Window
 from platform_pipelines.testing.rows import records
 from platform_pipelines_tests.api_pages import Paged, rows
@@ -117,3 +117,10 @@ def test_a_window_is_kept(api: ApiServer, read: Reader) -> None:
     Paged(api, rows(35))
     low, high = (Cursor("timestamptz", f"2026-01-01T00:00:{second:02}Z") for second in (5, 8))
     assert _ids(read.pages(Window("at", low, high), **SPEC)) == [10, 11, 12, 13, 14, 15]
+
+
+def test_a_place_of_an_order_that_is_declared_no_more_is_an_error(api: ApiServer, read: Reader) -> None:
+    Paged(api, rows(35))
+    place = read.pages(WINDOW, **SPEC)[0].resume
+    with pytest.raises(SpecError, match="Declare `order: ascending` until a run is through"):
+        read.pages(WINDOW, place, **{**SPEC, "order": None})

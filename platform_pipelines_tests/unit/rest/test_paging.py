@@ -188,6 +188,13 @@ def test_a_page_size_that_changes_is_an_error_for_numbers(read: Reader, pages: l
         read.rows(pagination={"type": "page"})
 
 
+def test_more_pages_than_allowed_are_an_error_of_paging_that_was_found_out(api: ApiServer, read: Reader) -> None:
+    Paged(api, rows(95))
+    with pytest.raises(InvalidData, match="has more than 5 pages"):
+        read.rows(path="/paged/cursor", pagination={"type": "auto", "max_pages": 5})
+    assert len(api.asked) == 5
+
+
 def test_a_page_size_that_changes_may_be_allowed(read: Reader) -> None:
     read.answer([{"id": 1}, {"id": 2}], [{"id": 3}], [{"id": 4}, {"id": 5}], [])
     assert len(read.rows(pagination={"type": "page", "size_change": "allow"})) == 5
