@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOKEN = "canary-token-59"  # noqa: S105 - to look for in files
+BEARER = '{type: bearer, token: "${env://API_TOKEN}"}'
 CONNECTORS = """
 api:
   type: rest
@@ -54,9 +55,10 @@ class Site:
     api: ApiServer
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
-    def prepare(self, order: str) -> None:
+    def prepare(self, order: str, auth: str = BEARER) -> None:
         (self.root / "defs").mkdir(parents=True)
-        (self.root / "defs" / "connectors.yaml").write_text(CONNECTORS.replace("ORDER", order))
+        text = CONNECTORS.replace("ORDER", order).replace(BEARER, auth)
+        (self.root / "defs" / "connectors.yaml").write_text(text)
         (self.root / "defs" / "contacts.yaml").write_text(PIPELINE)
 
     def run(self) -> tuple[int, str, str]:
@@ -148,3 +150,45 @@ def test_killed_on_the_way_equals_one_clean_run(site: Site, order: str) -> None:
     assert ("since" in asked[0].params) == bool(order), "a read in order goes on where it broke off"
     assert len(asked) < 75 if order else len(asked) == 100
     assert site.report()["status"] == "nothing_new"
+
+
+CONSENT = (
+    '{type: oauth2_refresh_token, token_url: "${env://API_URL}/token", client_id: me, '
+    'client_secret: "${env://API_TOKEN}", refresh_token: once-canary-0}'
+)
+
+
+def test_a_refresh_token_that_is_good_once_serves_one_process_after_the_other(site: Site) -> None:
+    site.prepare("", CONSENT)
+    paged, good = Paged(site.api, rows(25)), [0]
+
+    def token(asked: Asked) -> Answer:
+        if asked.form()["refresh_token"] != f"once-canary-{good[0]}":
+            return Answer(status=400, json={"error": "invalid_grant"})
+        good[0] += 1
+        answer = {"access_token": f"short-canary-{good[0]}", "refresh_token": f"once-canary-{good[0]}", "expires_in": 1}
+        return Answer(json=answer)
+
+    def contacts(asked: Asked) -> Answer:
+        allowed = asked.headers.get("authorization", "").startswith("Bearer short-canary-")
+        return paged.answer(asked) if allowed else Answer(status=401)
+
+    site.api.serve("/token", token)
+    site.api.serve("/paged/*", contacts)
+    assert site.report()["rows"]["read"] == 25
+    assert site.report()["status"] == "nothing_new"
+    assert good[0] >= 2
+    kept = _files_with(site.root, f"once-canary-{good[0]}")
+    assert [path.parent.name for path in kept] == ["tokens"]
+    assert kept[0].stat().st_mode & 0o777 == 0o600
+    assert not _files_with(site.root, TOKEN)
+
+
+def test_refused_credentials_end_with_the_exit_code_of_a_connection_and_no_secret(site: Site) -> None:
+    site.prepare("")
+    site.api.serve("/paged/*", lambda asked: Answer(status=401, json={"message": asked.headers["authorization"]}))
+    code, out, err = site.run()
+    assert code == 4
+    assert "credentials are refused" in out + err
+    assert TOKEN not in out + err
+    assert not _files_with(site.root, TOKEN)
