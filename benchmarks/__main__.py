@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from benchmarks import api, flights, location, postgres, python_transform
+from benchmarks import api, flights, location, postgres, python_transform, sidebyside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_PAGE_ROWS = 1_000_000
 _TABLES: dict[str, Callable[[argparse.Namespace], None]] = {
     "flights": lambda options: flights.compare(options.repeats),
     "postgres": lambda options: postgres.compare(options.rows, options.repeats),
     "api": lambda options: api.compare(options.repeats),
     "location": lambda options: location.compare(options.repeats),
+    "sidebyside": lambda options: sidebyside.compare(
+        options.work, options.rows[0], options.repeats, write=not options.work and options.rows[0] == _PAGE_ROWS
+    ),
     "python_transform": lambda options: python_transform.compare(options.repeats),
 }
 
@@ -25,6 +29,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="child processes for each figure")
     parser.add_argument(
         "--rows", type=int, nargs="+", default=[1_000_000, 10_000_000], help="rows of the PostgreSQL table"
+    )
+    parser.add_argument(
+        "--work", nargs="+", default=[], choices=[*sidebyside.WORKS, "merge"], help="of sidebyside; default: all"
     )
     options = parser.parse_args()
     for name, table in _TABLES.items():
