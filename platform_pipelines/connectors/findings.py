@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from platform_pipelines.spec import ConnectorSpec
 
 Place = tuple[int | str, ...]
+#: what is wanted instead, by the beginning of pydantic's type of error
+_WANTED = {"dict_": "must be a mapping", "mapping_": "must be a mapping", "model_": "must be a mapping"}
+_WANTED |= {"list_": "must be a list", "tuple_": "must be a list"}
 
 
 def hidden(spec: ConnectorSpec, error: ErrorDetails) -> bool:
@@ -53,11 +56,20 @@ def _sentence(spec: ConnectorSpec, cls: type[BaseModel], error: ErrorDetails) ->
         return f"the key `{where}` is missing. Keys: {', '.join(_keys(cls, error['loc'][:-1]))}."
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return _untagged(where, error)
-    written = _at(spec.config, path)
-    shown = "" if written is None or isinstance(written, dict | list | tuple) else f" is {written!r}:"
-    said = error["msg"].removeprefix("Value error, ").rstrip(".")
-    choices = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", ""))) if kind == "literal_error" else []
-    return f"`{where}`{shown} {said}.{nearest(written, choices) if choices else ''}"
+    return _about_value(where if path else "", _at(spec.config, path), error)
+
+
+def _about_value(where: str, written: Any, error: ErrorDetails) -> str:  # noqa: ANN401 - any YAML value
+    kind = error["type"]
+    said = next((text for mark, text in _WANTED.items() if kind.startswith(mark)), error["msg"])
+    said = said.removeprefix("Value error, ").rstrip(".")
+    end = "" if said.endswith("?") else "."
+    if kind == "literal_error":
+        end += nearest(written, re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", ""))))
+    if not where:
+        return f"{said}{end}"
+    bare = written is None or isinstance(written, dict | list | tuple)
+    return f"`{where}`{'' if bare else f' is {written!r}:'} {said}{end}"
 
 
 def _untagged(where: str, error: ErrorDetails) -> str:

@@ -20,7 +20,7 @@ def _spec(**config: object) -> ConnectorSpec:
 
 
 def test_all_types_are_known() -> None:
-    assert {"duckdb", "files", "logger", "memory", "postgres", "sql"} <= set(connector_types())
+    assert {"duckdb", "files", "hubspot", "logger", "memory", "postgres", "rest", "sql"} <= set(connector_types())
 
 
 def test_relative_paths_lie_under_the_root(tmp_path: Path) -> None:
@@ -81,8 +81,8 @@ def test_capabilities_import_nothing_heavy() -> None:
     code = (
         "import sys\n"
         "from platform_pipelines.connectors.registry import capabilities, connector_types\n"
-        "for name in ('duckdb', 'files', 'logger', 'memory', 'postgres', 'sql'): capabilities(name)\n"
-        "heavy = {'duckdb', 'pyarrow', 'pandas', 'numpy', 'sqlalchemy', 'psycopg', 'dagster'} & set(sys.modules)\n"
+        "for name in ('duckdb', 'files', 'hubspot', 'logger', 'memory', 'postgres', 'rest', 'sql'): capabilities(name)\n"
+        "heavy = {'duckdb', 'pyarrow', 'pandas', 'numpy', 'sqlalchemy', 'psycopg', 'dagster', 'httpx'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
