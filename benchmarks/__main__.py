@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from benchmarks import api, flights, location, postgres, python_transform, sidebyside
+from benchmarks import api, flights, launching, location, postgres, python_transform, sidebyside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,7 @@ _TABLES: dict[str, Callable[[argparse.Namespace], None]] = {
     "postgres": lambda options: postgres.compare(options.rows, options.repeats),
     "api": lambda options: api.compare(options.repeats),
     "location": lambda options: location.compare(options.repeats),
+    "launch": lambda options: launching.compare(options.repeats),
     "sidebyside": lambda options: sidebyside.compare(
         options.work, options.rows[0], options.repeats, write=not options.work and options.rows[0] == _PAGE_ROWS
     ),

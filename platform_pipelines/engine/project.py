@@ -69,6 +69,12 @@ def _check_transform(transform: TransformSpec) -> None:
         chain.check([transform])
 
 
+def defs_folder() -> Path:
+    """The folder of connectors.yaml and pipelines that the environment names; else the packaged one."""
+    given = os.environ.get("PIPELINES_DEFS")
+    return Path(given) if given else PACKAGED_DEFS
+
+
 def open_project(defs: Path | None = None, store: str | Path | None = None) -> Project:
     """Load the catalog and find the landing log.
 
@@ -80,7 +86,6 @@ def open_project(defs: Path | None = None, store: str | Path | None = None) -> P
     Raises:
         SpecError: something declared is wrong; the message names file and line.
     """
-    folder = defs or (Path(given) if (given := os.environ.get("PIPELINES_DEFS")) else PACKAGED_DEFS)
-    catalog = load_catalog(folder, capabilities, check_transform=_check_transform)
+    catalog = load_catalog(defs or defs_folder(), capabilities, check_transform=_check_transform)
     location = store or os.environ.get("PIPELINES_STORE") or Store.DEFAULT_PATH
     return Project(catalog=catalog, store=Store(location, catalog.root), root=catalog.root)

@@ -20,7 +20,6 @@ from platform_pipelines.orchestration.checks import accounting_check, rule_check
 from platform_pipelines.orchestration.operations import asset_definition
 from platform_pipelines.orchestration.partitions import partitions_definition
 from platform_pipelines.orchestration.quality_checks import quality_checks, reconciliation_checks
-from platform_pipelines.orchestration.retries import retry_policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,12 +49,10 @@ class _Assets:
     project: Project
     spec: PipelineSpec
     partitions: dg.PartitionsDefinition[str] | None = field(init=False)
-    retries: dg.RetryPolicy | None = field(init=False)
     source: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.partitions = partitions_definition(self.spec.partitions)
-        self.retries = retry_policy(self.spec.retries)
         self.source = _source(self.spec)
 
     def landing(self) -> dg.AssetsDefinition:
@@ -132,7 +129,7 @@ class _Assets:
         pool: str,
         checks: Sequence[dg.AssetCheckSpec] = (),
     ) -> dg.AssetsDefinition:
-        return asset_definition(asset, body, pool=pool, retries=self.retries, checks=checks)
+        return asset_definition(asset, body, pool=pool, checks=checks)
 
 
 def _source(spec: PipelineSpec) -> dict[str, Any]:

@@ -16,14 +16,18 @@ from platform_pipelines.orchestration.sensors import change_sensor
 from platform_pipelines.orchestration.triggers import trigger_sensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from platform_pipelines.engine import Project
     from platform_pipelines.spec import PipelineSpec
 
 
-def project_definitions(project: Project) -> dg.Definitions:
+def project_definitions(project: Project, metadata: Mapping[str, str] | None = None) -> dg.Definitions:
     """The definitions of a whole code location.
+
+    Args:
+        project: connectors, pipelines and the landing log.
+        metadata: what else the code location is to tell those who load it.
 
     Raises:
         SpecError: an environment variable asks for something that does not exist.
@@ -36,6 +40,7 @@ def project_definitions(project: Project) -> dg.Definitions:
         sensors=[*_sensors(project, found), *_trigger_sensors(project.catalog.pipelines.values())],
         resources=connector_resources(project),
         executor=executor(),
+        metadata=dict(metadata or {}),
     )
 
 

@@ -32,7 +32,6 @@ def asset_definition(
     body: Body,
     *,
     pool: str,
-    retries: dg.RetryPolicy | None,
     checks: Sequence[dg.AssetCheckSpec] = (),
 ) -> dg.AssetsDefinition:
     """The definition that ``dg.multi_asset(specs=[asset], check_specs=checks)`` makes of ``body``.
@@ -41,7 +40,6 @@ def asset_definition(
         asset: the one asset that the step makes.
         body: what the step runs.
         pool: the pool its step waits for.
-        retries: when the step is tried again.
         checks: what it reports beside the materialization.
     """
     waits = {_identifier(dep.asset_key): dep.asset_key for dep in asset.deps}
@@ -53,7 +51,6 @@ def asset_definition(
         ins=dict.fromkeys(waits, _AFTER),
         outs={made: _MADE, **dict.fromkeys(reported, _CHECKED)},
         config_schema=body.schema,
-        retry_policy=retries,
         pool=pool,
     )
     return dg.AssetsDefinition(

@@ -1,4 +1,4 @@
-"""Retries as Dagster's policy; which errors are worth a retry is decided in ``failures``."""
+"""How long a step waits before it is tried again; which errors are worth it is decided in ``failures``."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 _BACKOFFS = {"exponential": dg.Backoff.EXPONENTIAL, "linear": dg.Backoff.LINEAR, "constant": None}
 
 
-def retry_policy(retries: Retries) -> dg.RetryPolicy | None:
-    """The policy of a step; None for a pipeline that is never tried again."""
-    if retries.max == 0:
-        return None
-    return dg.RetryPolicy(max_retries=retries.max, delay=retries.delay, backoff=_BACKOFFS[retries.backoff])
+def delay_before(retries: Retries, attempt: int) -> float:
+    """Seconds before the retry ``attempt``, counted from 1."""
+    policy = dg.RetryPolicy(max_retries=retries.max, delay=retries.delay, backoff=_BACKOFFS[retries.backoff])
+    return float(policy.calculate_delay(attempt))

@@ -23,6 +23,7 @@ from platform_pipelines.orchestration.failures import failure, masked
 from platform_pipelines.orchestration.materialization import describe
 from platform_pipelines.orchestration.progress import Watch
 from platform_pipelines.orchestration.quality_checks import quality_results, reconciliation_results
+from platform_pipelines.orchestration.retries import delay_before
 from platform_pipelines.orchestration.stages import Landing, Loading, Validation
 from platform_pipelines.spec.secrets import mask
 
@@ -73,6 +74,7 @@ class Step:
 
         Raises:
             dagster.Failure: at least one of them failed.
+            dagster.RetryRequested: the same, and the step is to be tried again.
         """
         with self._context.alive():
             self._record(stage, "begun")
@@ -81,8 +83,22 @@ class Step:
                     yield from _named(stage, self._run(stage))
             except Exception as error:
                 self._record(stage, "failed", error=mask(str(error)))
-                raise
+                again = self._again(error)
+                if again is None:
+                    raise
+                raise again from error
             self._record(stage, "done")
+
+    def _again(self, error: Exception) -> dg.RetryRequested | None:
+        """The wish to be tried again after ``error``; None where that would not help.
+
+        It is said here, not by a policy on the step: that would also try a step
+        again which somebody cancelled.
+        """
+        retries, before = self._spec.retries, self._dagster.retry_number
+        if not isinstance(error, dg.Failure) or not error.allow_retries or before >= retries.max:
+            return None
+        return dg.RetryRequested(retries.max, delay_before(retries, before + 1))
 
     def _record(self, stage: Stage, state: str, **more: str) -> None:
         self._context.record("step", {"asset": stage.key.to_user_string(), "state": state, **more})

@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from platform_pipelines.errors import SpecError
+from platform_pipelines.orchestration.retries import delay_before
 from platform_pipelines_tests.orchestration.conftest import CONNECTORS, DAILY, ORDERS
 
 if TYPE_CHECKING:
@@ -64,18 +65,15 @@ def test_pools_hold_apart_runs_of_a_pipeline_and_loads_of_a_table(sandbox: Sandb
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        ("retries: {max: 5, delay: 30s, backoff: linear}", dg.RetryPolicy(5, 30.0, dg.Backoff.LINEAR)),
-        ("retries: {max: 1, delay: 1m, backoff: constant}", dg.RetryPolicy(1, 60.0)),
-        ("retries: {max: 0}", None),
-        ("", dg.RetryPolicy(3, 10.0, dg.Backoff.EXPONENTIAL)),
+        ("retries: {max: 5, delay: 30s, backoff: linear}", [30, 60, 90]),
+        ("retries: {max: 3, delay: 1m, backoff: constant}", [60, 60, 60]),
+        ("", [10, 30, 70]),
     ],
 )
-def test_retries_become_the_policy_of_every_step(
-    sandbox: Sandbox, written: str, expected: dg.RetryPolicy | None
-) -> None:
+def test_retries_wait_as_the_yaml_says(sandbox: Sandbox, written: str, expected: list[float]) -> None:
     sandbox.write("orders.yaml", f"{ORDERS}{written}\n")
-    definitions = sandbox.definitions()
-    assert {definitions.resolve_assets_def(key).op.retry_policy for key in (LANDING, WAREHOUSE)} == {expected}
+    retries = sandbox.project().pipeline("orders").retries
+    assert [delay_before(retries, attempt) for attempt in (1, 2, 3)] == expected
 
 
 def test_a_range_of_partitions_is_one_run(sandbox: Sandbox) -> None:

@@ -81,3 +81,24 @@ def test_of_very_many_errors_some_are_shown() -> None:
     many = [Outcome(Feed("orders", str(day)), error=InvalidData(f"day {day}")) for day in range(50)]
     description = failure(many).description or ""
     assert description.splitlines()[-2:] == ["day 19", "… and 30 more."]
+
+
+def test_a_passing_fault_is_tried_again_as_often_as_the_yaml_says_and_wrong_data_is_not(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    unreachable = 'pg: {type: postgres, dsn: "postgresql://127.0.0.1:1/shop"}\n'
+    sandbox.write("connectors.yaml", CONNECTORS + unreachable)
+    table = "  - {connector: pg, table: raw.orders, mode: append}\nretries: {max: 2, delay: 0s}\n"
+    sandbox.write("orders.yaml", ORDERS + table)
+    gate = "gate: {max_rejected: 0}\n  rules:"
+    shut = ORDERS.replace("name: orders", "name: shut").replace("rules:", gate).replace("raw.orders", "raw.shut")
+    sandbox.write("shut.yaml", shut + "retries: {max: 2, delay: 0s}\n")
+    definitions = sandbox.definitions()
+
+    def tried(job: str) -> list[str | None]:
+        found = definitions.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False)
+        assert not found.success
+        return [event.step_key for event in found.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
+
+    assert tried("orders") == ["orders__pg", "orders__pg"]
+    assert tried("shut") == []

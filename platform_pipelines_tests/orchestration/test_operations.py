@@ -15,8 +15,6 @@ from platform_pipelines_tests.orchestration.conftest import DAILY, ORDERS
 if TYPE_CHECKING:
     from platform_pipelines_tests.orchestration.conftest import Sandbox
 
-RETRIES = dg.RetryPolicy(max_retries=2)
-
 
 def decorated(asset: dg.AssetSpec, options: type[dg.Config], checks: list[dg.AssetCheckSpec]) -> dg.AssetsDefinition:
     """What Dagster's decorator makes of the same asset."""
@@ -31,7 +29,6 @@ def decorated(asset: dg.AssetSpec, options: type[dg.Config], checks: list[dg.Ass
         specs=[asset],
         check_specs=checks,
         pool="one",
-        retry_policy=RETRIES,
         backfill_policy=dg.BackfillPolicy.single_run() if asset.partitions_def is not None else None,
     )
     return decorate(run)
@@ -54,7 +51,6 @@ def shown(definition: dg.AssetsDefinition) -> dict[str, Any]:
             for name, field in fields.items()
         },
         "pool": step.pool,
-        "retries": step.retry_policy,
         "waits for": list(definition.keys_by_input_name.values()),
         "makes": dict(definition.keys_by_output_name),
         "checks": definition.check_specs_by_output_name,
@@ -72,8 +68,8 @@ def test_a_step_is_the_one_that_the_decorator_makes(sandbox: Sandbox) -> None:
     validated = dg.AssetSpec(["orders", "validated"], deps=[landing.key], description="Rows.", metadata={"a": 1})
     checks = [dg.AssetCheckSpec("small", asset=validated.key), dg.AssetCheckSpec("once", asset=validated.key)]
     with collector.kept():
-        ours = asset_definition(landing, landing_body(project, spec), pool="one", retries=RETRIES)
-        judged = asset_definition(validated, validation_body(project, spec), pool="one", retries=RETRIES, checks=checks)
+        ours = asset_definition(landing, landing_body(project, spec), pool="one")
+        judged = asset_definition(validated, validation_body(project, spec), pool="one", checks=checks)
     assert shown(ours) == shown(decorated(landing, LandingOptions, []))
     assert shown(judged) == shown(decorated(validated, ValidationOptions, checks))
     assert ours.backfill_policy is not None
