@@ -15,12 +15,15 @@ from platform_pipelines.connectors.rest_paging_models import (
     LinkHeaders,
     NextLinks,
     NoPages,
+    Offsets,
     PageNumbers,
 )
 from platform_pipelines.connectors.rest_paths import Path, json_path
 from platform_pipelines.errors import InvalidData
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from platform_pipelines.connectors.rest_paging_models import Pagination
     from platform_pipelines.http.exchange import Response
 
@@ -61,7 +64,16 @@ _TOKENS = {
     "pagination.next_page": "page",
     "meta.next_page": "page",
 }
-_TOTALS = ("total_pages", "totalPages", "page_count", "meta.total_pages", "pagination.total_pages", "meta.last_page")
+_TOTALS = (
+    "total_pages",
+    "totalPages",
+    "page_count",
+    "last_page",
+    "meta.total_pages",
+    "meta.last_page",
+    "pagination.total_pages",
+    "pagination.last_page",
+)
 _MORE = ("has_more", "hasMore", "has_next", "hasNext", "pagination.has_more", "meta.has_more", "paging.has_more")
 
 _TOTAL = ("total", "total_count", "totalCount", "total_results", "totalResults", "total_records", "totalRecords")
@@ -118,7 +130,7 @@ def _check_alone(document: Any, count: int, response: Response) -> None:  # noqa
         raise InvalidData(msg)
     for text in _COUNTS:
         found = json_path(text).find(document)
-        if isinstance(found, int) and not isinstance(found, bool) and found > count:
+        if _is_number(found) and found > count:
             msg = (
                 f"{response.shown_url}: `{text}` says {found}, and {count} records came; nothing says where the others "
                 "are. Declare `pagination`, or `{type: none}` if these are all."
@@ -151,6 +163,15 @@ def _shown(document: Any, response: Response) -> Pagination | None:  # noqa: ANN
     total = next((text for text in _TOTALS if _is_token(value(text)) and str(value(text)).isdecimal()), None)
     if total is not None:
         return PageNumbers(total=json_path(total), start=_page_asked(response))
+    return _offsets(value)
+
+
+def _offsets(value: Callable[[str], Any]) -> Offsets | None:
+    """Offsets, where an answer says its own, its limit and the number of records."""
+    for outer in ("", "meta.", "paging.", "pagination."):
+        total = next((path for name in _TOTAL if _is_number(value(path := f"{outer}{name}"))), None)
+        if total and value(f"{outer}offset") == 0 and _is_number(value(f"{outer}limit")) and value(f"{outer}limit"):
+            return Offsets(limit=value(f"{outer}limit"), total=json_path(total))
     return None
 
 
@@ -160,6 +181,10 @@ def _is_link(value: Any) -> bool:  # noqa: ANN401 - any JSON value
 
 def _is_token(value: Any) -> bool:  # noqa: ANN401 - any JSON value
     return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+
+
+def _is_number(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _page_asked(response: Response) -> int:

@@ -156,7 +156,8 @@ class OffsetPager:
 
     def following(self, turn: Turn, page: Answered) -> Turn | None:
         """Behind the records that came."""
-        at = int(turn.params[0][1]) + page.count
+        # a first page that was asked for before its paging was known has no offset
+        at = (int(turn.params[0][1]) if turn.params else self._spec.start) + page.count
         total = self._total(page)
         if total is not None and page.count:
             return self._turn(at, turn.number + 1) if at - self._spec.start < total else None

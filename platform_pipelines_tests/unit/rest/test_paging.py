@@ -78,6 +78,19 @@ def test_paging_is_found_out(api: ApiServer, read: Reader, style: str, count: in
     assert [row["id"] for row in found] == list(range(count))
 
 
+@pytest.mark.parametrize("outer", [None, "meta"])
+def test_offsets_are_found_out_where_the_answer_says_its_own(api: ApiServer, read: Reader, outer: str | None) -> None:
+    all_rows = rows(34)
+
+    def answer(asked: Asked) -> Answer:
+        at = int(asked.params.get("offset", 0))
+        said = {"offset": at, "limit": 10, "total": 34}
+        return Answer(json={"items": all_rows[at : at + 10], **({outer: said} if outer else said)})
+
+    api.serve("/s", answer)
+    assert len(read.rows()) == 34
+
+
 def test_page_numbers_are_found_out_by_their_total(api: ApiServer, read: Reader) -> None:
     Paged(api, rows(34), envelope={"total_pages": 4})
     assert len(read.rows(path="/paged/page")) == 34
