@@ -155,8 +155,8 @@ class FilesConnector(Connector):
         return self._table(table).offset(feed)
 
     def plan_load(self, load: Load) -> LoadPlan:
-        """The columns that a load would add or widen."""
-        return LoadPlan(ddl=self._table(load.table).changes(load))
+        """The columns that a load would add or widen, and those whose values it would lose."""
+        return self._table(load.table).changes(load)
 
     def load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:
         """Write files aside, then commit them together with the offset."""

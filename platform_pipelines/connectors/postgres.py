@@ -152,7 +152,9 @@ class PostgresConnector(Connector):
         name = TableName.parse(load.table, self.default_schema)
         with self._session(WRITER) as connection:
             database = PostgresLoad(connection, load)
-            return evolve.statements(name, evolve.changes(database.columns(name), load, database), load, database)
+            plan = evolve.statements(name, evolve.changes(database.columns(name), load, database), load, database)
+            rekeyed = database.rekeyed(name)
+            return LoadPlan(plan.ddl, (*plan.destructive, *([rekeyed] if rekeyed else [])))
 
     @property
     def _dsn(self) -> str:

@@ -12,6 +12,7 @@ from platform_pipelines import durable
 from platform_pipelines.connectors.postgres_copy import copy_rows, original_error
 from platform_pipelines.connectors.postgres_wire import wire
 from platform_pipelines.duck import literal, quote
+from platform_pipelines.errors import SchemaDrift
 from platform_pipelines.sql import offsets, postgres_types
 from platform_pipelines.sql.arrivals import Arrivals
 from platform_pipelines.sql.arrow_types import PG_DOMAIN, PG_TYPE, from_arrow, plain_type
@@ -53,6 +54,16 @@ where t.typtype <> 'd'
 order by f.place
 """
 
+_PRIMARY_KEY = """
+select k.conname, array_agg(a.attname::text)
+from pg_catalog.pg_constraint k
+join pg_catalog.pg_class c on c.oid = k.conrelid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = any(k.conkey)
+where n.nspname = %s and c.relname = %s and k.contype = 'p'
+group by k.conname
+"""
+
 
 class PostgresLoad:
     """One load's transaction; see :class:`platform_pipelines.sql.script.Database`.
@@ -70,6 +81,7 @@ class PostgresLoad:
     ) -> None:
         self._transaction = transaction
         self._encoder = encoder
+        self._load = load
         self._known: dict[str, bool] = {}
         self._metadata = {f.name: f.metadata or {} for f in load.schema}
         self._arrived = {f.name: from_arrow(plain_type(f.type, nanoseconds=False)) for f in load.schema}
@@ -122,8 +134,42 @@ class PostgresLoad:
         check_lengths((table.schema, table.name, *(c.name for c in found.columns)), NAME_BYTES, "PostgreSQL")
         for statement in plan.ddl + plan.destructive:
             self.execute(statement)
+        if rekeyed := self.rekeyed(table):
+            self._rekey(table, rekeyed)
         for column in found.columns if found.create else ():
             self._restore_domain(table, column)
+
+    def rekeyed(self, table: TableName) -> str | None:
+        """The statement that gives a table the load's key as its primary key; None where the one it has will do.
+
+        Only a new epoch of a merge may have another key than the rows that are there. A primary key
+        over columns that are not loaded, or beyond the load's key, is no hindrance.
+        """
+        load = self._load
+        rows = self._transaction.execute(_PRIMARY_KEY, [table.schema, table.name]).fetchall()
+        if load.mode != "merge" or not load.fresh or not rows:
+            return None
+        name, columns = rows[0]
+        if set(load.key) <= set(columns) or not set(columns) <= set(load.schema.names):
+            return None
+        key = ", ".join(quote(column) for column in load.key)
+        return f"alter table {table.sql} drop constraint {quote(name)}, add primary key ({key})"
+
+    def _rekey(self, table: TableName, statement: str) -> None:
+        """Take back what the feed had loaded by another key, then change the primary key.
+
+        Raises:
+            SchemaDrift: nobody allowed it.
+        """
+        if not self._load.allow_destructive:
+            msg = (
+                f"The primary key of {self._load.table} is another than the key of this destination "
+                f"({', '.join(self._load.key)}). Replace it by `pipelines run NAME --full-refresh --allow-destructive`."
+            )
+            raise SchemaDrift(msg)
+        if FEED in (self.columns(table) or {}):
+            self.execute(f"delete from {table.sql} where {quote(FEED)} = {literal(self._load.feed.id)}")
+        self.execute(statement)
 
     def _restore_domain(self, table: TableName, column: Column) -> None:
         """Make a new column, still empty, one of the domain it came from, where this database has that."""

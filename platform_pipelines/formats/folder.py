@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from platform_pipelines import durable
@@ -20,14 +21,14 @@ from platform_pipelines.formats.folder_manifest import (
     read_manifest,
     write_manifest,
 )
-from platform_pipelines.formats.folder_merge import merge
+from platform_pipelines.formats.folder_merge import merge, rewritten
 from platform_pipelines.formats.inputs import check_inside, check_relative
-from platform_pipelines.formats.versions import kept_columns, unified
+from platform_pipelines.formats.versions import kept_columns, lost_columns, unified, without
 from platform_pipelines.formats.writer import TMP, Writer, link_files
-from platform_pipelines.model import Receipt
+from platform_pipelines.model import LoadPlan, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     import pyarrow as pa
@@ -69,9 +70,13 @@ class TableFolder:
         with contextlib.suppress(BlockingIOError), self._locked(wait=False):
             self._sweep(read_manifest(self.path))
 
-    def changes(self, load: Load) -> tuple[str, ...]:
-        """The columns that the load would add or widen, in words."""
-        return _changes(read_manifest(self.path).schema(), _kept_schema(load))
+    def changes(self, load: Load) -> LoadPlan:
+        """The columns that the load would add or widen, and those whose values it would lose, in words."""
+        known = read_manifest(self.path).schema()
+        lost = lost_columns(known, replace(load, allow_destructive=True))
+        words = tuple(f"re-create column {name} as {load.schema.field(name).type}" for name in lost)
+        kept = without(_kept_schema(load), lost)
+        return LoadPlan(_changes(without(known, lost), kept) if kept else (), words)
 
     def load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:
         """Commit rows and offset together.
@@ -102,15 +107,16 @@ class TableFolder:
             )
             raise OffsetConflict(msg)
         self._sweep(manifest)
-        unified(manifest.schema(), _kept_schema(load))  # before anything is written
+        lost = lost_columns(manifest.schema(), load)
+        schema = unified(without(manifest.schema(), lost), _kept_schema(load))  # before anything is written
         writer = Writer(self.path, load, manifest, self._format, self._options)
         if load.mode in {"append", "replace"} or _is_first(manifest, load):
-            kept = _kept(manifest, load)
+            kept = rewritten(_kept(manifest, load), lost, writer)
             rows = self._write_all(load, batches, writer)
             receipt = Receipt(staged=rows, loaded=rows)
         else:
-            kept, receipt = merge(manifest, load, batches, writer)
-        return self._commit(load, manifest, kept, writer, receipt)
+            kept, receipt = merge(manifest, load, batches, writer, lost)
+        return self._commit(load, manifest.after(load, [*kept, *writer.files], schema, receipt.loaded), writer, receipt)
 
     def _write_all(self, load: Load, batches: pa.RecordBatchReader, writer: Writer) -> int:
         plain = kept_columns(load) == load.schema.names
@@ -124,22 +130,18 @@ class TableFolder:
     def _commit(
         self,
         load: Load,
-        manifest: FolderManifest,
-        kept: Sequence[LiveFile],
+        after: FolderManifest,
         writer: Writer,
         receipt: Receipt,
     ) -> Receipt:
         for file in writer.files:
             durable.rename(self.path / f"{TMP}{file.name}", self.path / file.name)
         durable.sync(self.path)
-        schema = unified(manifest.schema(), _kept_schema(load))
-        after = manifest.after(load, [*kept, *writer.files], schema, receipt.loaded)
+        changed = self.changes(load)
         write_manifest(self.path, after)
         self._sweep(after)
         size = sum(file.bytes for file in writer.files)
-        return Receipt(
-            receipt.staged, receipt.loaded, receipt.superseded, size, _changes(manifest.schema(), _kept_schema(load))
-        )
+        return Receipt(receipt.staged, receipt.loaded, receipt.superseded, size, changed.ddl + changed.destructive)
 
     def _sweep(self, manifest: FolderManifest) -> None:
         """Remove files of loads that were not committed or are replaced; never a file with another name."""

@@ -19,7 +19,7 @@ from platform_pipelines.formats.workspace import Workspace
 from platform_pipelines.model import Receipt, Stream, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import duckdb
@@ -38,10 +38,11 @@ class _Merge:
     live: dict[Path, LiveFile]
     stage: list[Path]
     columns: tuple[str, ...]
+    lost: Sequence[str] = ()
 
 
 def merge(
-    manifest: FolderManifest, load: Load, batches: pa.RecordBatchReader, writer: Writer
+    manifest: FolderManifest, load: Load, batches: pa.RecordBatchReader, writer: Writer, lost: Sequence[str] = ()
 ) -> tuple[list[LiveFile], Receipt]:
     """Write the files that a merge, update or delete makes.
 
@@ -54,7 +55,7 @@ def merge(
         live = {_as_parquet(f, manifest, writer, workspace): f for f in manifest.files}
         stage = list(_stage(load, batches, workspace))
         columns = tuple(_columns(live))
-        work = _Merge(connection, load, live, stage, columns)
+        work = _Merge(connection, load, live, stage, columns, lost)
         _match(work)
         receipt = _count(work)
         kept = _rewrite(work, writer)
@@ -145,14 +146,32 @@ def _rewrite(work: _Merge, writer: Writer) -> list[LiveFile]:
     for path, file in work.live.items():
         if fresh and file.feed == work.load.feed.id:
             continue
-        lost = work.connection.execute("select n from found where wins and f = ?", [str(path)]).to_arrow_table()
-        if not lost.num_rows:
+        gone = work.connection.execute("select n from found where wins and f = ?", [str(path)]).to_arrow_table()
+        if not gone.num_rows and not set(work.lost) & set(pq.read_schema(path).names):
             kept.append(file)
             continue
-        left = _without(pq.ParquetFile(path).read(), lost.column("n"))
+        left = _less(_without(pq.ParquetFile(path).read(), gone.column("n")), work.lost)
         if left.num_rows:
             writer.add(left, rewritten_name(file.name, writer.version), file.feed)
     return kept
+
+
+def rewritten(files: Sequence[LiveFile], lost: Sequence[str], writer: Writer) -> list[LiveFile]:
+    """Write files anew without columns that are lost. Returns those that need not be."""
+    import pyarrow.parquet as pq
+
+    kept = []
+    for file in files:
+        path = writer.folder / file.name
+        if not lost or writer.format != "parquet" or not set(lost) & set(pq.read_schema(path).names):
+            kept.append(file)
+            continue
+        writer.add(_less(pq.ParquetFile(path).read(), lost), rewritten_name(file.name, writer.version), file.feed)
+    return kept
+
+
+def _less(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    return table.drop_columns([name for name in names if name in table.column_names])
 
 
 def _without(table: pa.Table, numbers: pa.ChunkedArray[Any]) -> pa.Table:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
-from platform_pipelines.formats.versions import RESERVED, kept_columns, removes, same_key, unified, wins
+from platform_pipelines.formats.versions import RESERVED, kept_columns, lost_columns, removes, same_key, unified, wins
 from platform_pipelines.model import Receipt
 from platform_pipelines.sql.dialect import DUCKDB
 from platform_pipelines.sql.predicates import families, window_sql
@@ -63,6 +63,7 @@ def merge(current: pa.Table | None, stage: pa.Table, load: Load) -> tuple[pa.Tab
     replaced = load.mode == "replace" and load.fresh and load.feed.partition is None
     if current is None or (replaced and load.allow_destructive):
         current = stage.schema.empty_table()
+    current = current.drop_columns(lost_columns(current.schema, load))
     schema = unified(current.schema, stage.schema)
     if load.mode in {"append", "replace"}:
         kept = _without_replaced(current, load)

@@ -6,12 +6,14 @@ same ones in their own statements.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.duck import literal, quote
 from platform_pipelines.model import DELETED_AT
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pyarrow as pa
 
     from platform_pipelines.model import Load
@@ -61,6 +63,35 @@ def removes(load: Load, stage: str = "s") -> str:
     return f"{stage}.{quote(load.delete_field)} is not null"
 
 
+def lost_columns(old: pa.Schema | None, load: Load) -> list[str]:
+    """Columns that are there, and lose their values because a new epoch brings them in a type that goes with none.
+
+    Raises:
+        SchemaDrift: there are some, and nobody allowed it.
+    """
+    from platform_pipelines.errors import SchemaDrift
+
+    known = {field.name: field for field in old or ()} if load.fresh else {}
+    names = [name for name in kept_columns(load) if name in known and name not in load.key]
+    lost = [name for name in names if _common(known[name], load.schema.field(name)) is None]
+    if lost and not load.allow_destructive:
+        msg = (
+            f"This load would lose values of {load.table}: columns {', '.join(lost)} come in another type. "
+            "Run it with `--allow-destructive` if that is meant."
+        )
+        raise SchemaDrift(msg)
+    return lost
+
+
+def without(schema: pa.Schema | None, names: Collection[str]) -> pa.Schema | None:
+    """The schema less some columns."""
+    import pyarrow as pa
+
+    if schema is None or not names:
+        return schema
+    return pa.schema([field for field in schema if field.name not in names])
+
+
 def unified(old: pa.Schema | None, new: pa.Schema) -> pa.Schema:
     """One schema for both: columns of the old first, types widened where they differ.
 
@@ -75,21 +106,30 @@ def unified(old: pa.Schema | None, new: pa.Schema) -> pa.Schema:
         return new
     fields = {field.name: field for field in old}
     for field in new:
-        known = fields.get(field.name)
-        if known is None or known.type == field.type:
-            fields[field.name] = (known or field).with_nullable(True)  # noqa: FBT003 - pyarrow's signature
-            continue
-        try:
-            pair = (known.with_type(_timed(known.type, field.type)), field.with_type(_timed(field.type, known.type)))
-            both = pa.unify_schemas([pa.schema([each]) for each in pair], promote_options="permissive")
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        known = fields.get(field.name, field)
+        both = _common(known, field)
+        if both is None:
             msg = (
                 f"Column {field.name!r} is {known.type} in the table and {field.type} in the load; no type holds both. "
-                "Convert it by a `map` transform, or load it under another name."
+                "Convert it by a `map` transform, load it under another name, or re-create the column with "
+                "`pipelines run NAME --full-refresh --allow-destructive`."
             )
-            raise InvalidData(msg) from error
-        fields[field.name] = both.field(0).with_nullable(True)  # noqa: FBT003 - pyarrow's signature
+            raise InvalidData(msg)
+        fields[field.name] = both.with_nullable(True)  # noqa: FBT003 - pyarrow's signature
     return pa.schema(list(fields.values()))
+
+
+def _common(known: pa.Field[Any], field: pa.Field[Any]) -> pa.Field[Any] | None:
+    """A field that holds what both hold; None if there is none."""
+    import pyarrow as pa
+
+    if known.type == field.type:
+        return known
+    try:
+        pair = (known.with_type(_timed(known.type, field.type)), field.with_type(_timed(field.type, known.type)))
+        return pa.unify_schemas([pa.schema([each]) for each in pair], promote_options="permissive").field(0)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return None
 
 
 def _timed(kind: pa.DataType, other: pa.DataType) -> pa.DataType:

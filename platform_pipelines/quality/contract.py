@@ -123,7 +123,7 @@ def fit(connection: duckdb.DuckDBPyConnection, relation: str, drift: Drift) -> F
         value = _exact(name, have[name], target) if name in lossy else _cast(name, have.get(name), target)
         picked.append(f"{value} as {quote(name)}")
         if name in lossy:
-            fails.append(f"({quote(name)} is not null and {value} is null)")
+            fails.append(_misfit(name, have[name], value))
             shown = f"left(cast({quote(name)} as varchar), {_SHOWN})"
             head, tail = literal(f"{name}: '"), literal(f"' does not fit the established type {target}")
             reasons.append(f"case when {fails[-1]} then {head} || {shown} || {tail} end")
@@ -205,6 +205,8 @@ def _cast(name: str, kind: str | None, target: str) -> str:
 
 
 def _exact(name: str, kind: str, target: str) -> str:
+    if (kind, target) in _ZONES:  # nobody says in which zone the naive ones are
+        return f"cast(null as {target})"
     way = _WAYS.get(target.split("(", maxsplit=1)[0])
     if way is None:
         return f"try_cast({quote(name)} as {target})"
@@ -212,6 +214,14 @@ def _exact(name: str, kind: str, target: str) -> str:
     return f"try_cast({exact.sql(quote(name), kind)} as {target})"
 
 
+def _misfit(name: str, kind: str, value: str) -> str:
+    """The condition under which a value is lost: text that says no such value, others that are not given back."""
+    column = quote(name)
+    lost = "" if kind == "VARCHAR" else f" or cast({value} as {kind}) is distinct from {column}"
+    return f"({column} is not null and ({value} is null{lost}))"
+
+
+_ZONES = frozenset({("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"), ("TIMESTAMP WITH TIME ZONE", "TIMESTAMP")})
 _WAYS = {
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT"), "int"),
     "DECIMAL": "decimal",

@@ -172,6 +172,7 @@ def _merge(database: Database, sql: Statements, staged: int, *, take_back: bool)
     """
     if take_back:
         database.execute(sql.delete_absent())
+        database.execute(sql.delete_repeated())
     marked = sql.delete_marked()
     applied = database.execute(marked) if marked else 0
     applied += database.execute(sql.update())

@@ -68,6 +68,16 @@ class Statements:
             f"and not exists (select 1 from {self.stage} as s where {self._same_key()})"
         )
 
+    def delete_repeated(self) -> str:
+        """Remove what the feed had loaded under another key, and the key of this load does not tell apart."""
+        keys = [quote(name) for name in self.load.key]
+        same = " and ".join(f"t.{key} = d.{key}" for key in keys)
+        repeated = f"select {', '.join(keys)} from {self.table.sql} group by {', '.join(keys)} having count(*) > 1"
+        return (
+            f"delete from {self.table.sql} as t where t.{quote(FEED)} = {self.feed} "
+            f"and exists (select 1 from ({repeated}) as d where {same})"
+        )
+
     def delete_keys(self) -> str:
         """Remove rows whose key is in the stage."""
         return self._delete_matching(self._own())
