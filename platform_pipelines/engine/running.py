@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
 from platform_pipelines.engine.context import Context
+from platform_pipelines.engine.faults import as_ours
 from platform_pipelines.engine.holding import Holding
 from platform_pipelines.engine.landing import land
 from platform_pipelines.engine.loading import load
@@ -22,7 +23,7 @@ from platform_pipelines.engine.report import Validated
 from platform_pipelines.engine.scope import feeds_to_run, resolve_window
 from platform_pipelines.engine.summary import Outcome, summarize
 from platform_pipelines.engine.validation import validate
-from platform_pipelines.errors import GateClosed, PipelinesError, UnexpectedError, UsageError
+from platform_pipelines.errors import GateClosed, PipelinesError, UsageError
 from platform_pipelines.spec.nearest import allowed
 from platform_pipelines.spec.scrubbing import scrub
 from platform_pipelines.spec.secrets import mask
@@ -157,7 +158,7 @@ def recorded(context: Context, outcome: Outcome) -> Iterator[None]:
     except Exception as caught:
         if duck.interrupted(caught):
             raise KeyboardInterrupt from caught
-        error = caught if isinstance(caught, PipelinesError) else UnexpectedError.of(caught, f"Feed {outcome.feed.id}")
+        error = as_ours(caught, f"Feed {outcome.feed.id}")
         scrub(error)
         outcome.error = error
         if isinstance(error, GateClosed) and isinstance(error.validated, Validated):
@@ -169,7 +170,7 @@ def _try_load(context: Context, feed: Feed, name: str) -> Loaded | PipelinesErro
     try:
         return load(context, feed, name)
     except Exception as caught:  # noqa: BLE001 - kept as the cause: one destination must not stop the others
-        error = caught if isinstance(caught, PipelinesError) else UnexpectedError.of(caught, f"Loading `{name}`")
+        error = as_ours(caught, f"Loading `{name}`")
         scrub(error)
         context.record("error", {"partition": feed.key, "destination": name, "error": mask(str(error))})
         return error

@@ -100,6 +100,9 @@ def _columns(file: InputFile, path: Path, options: TextOptions) -> tuple[str, ..
 def _distinct(file: InputFile, names: tuple[str, ...]) -> tuple[str, ...]:
     seen: set[str] = set()
     for name in names:
+        if "\0" in name:
+            msg = f"{file.label}: the header holds a NUL byte, in {name!r}: this is no text. Write the file anew."
+            raise InvalidData(msg)
         if name.lower() in seen or name in {LINE, FILE}:
             msg = (
                 f"{file.label}: the header names the column {name!r} twice, or as a bookkeeping column; case does not "

@@ -23,6 +23,8 @@ _CHUNK = 1 << 20
 _SPACE = re.compile(r"[\s,]*")
 _LONG = 15
 _SHOWN = 200
+#: a text with fewer openings cannot be nested deeply
+_DEEP = 200
 
 
 class Number(str):
@@ -71,8 +73,11 @@ def read_document(path: Path, label: str) -> Iterator[JsonRecord]:
                 if end == len(buffer) and (more := stream.read(_CHUNK)):
                     buffer, position = buffer[position:] + more, 0
                     continue
+            except RecursionError as error:
+                raise InvalidData(_cut_off(label, line, "it is nested too deeply")) from error
             except ValueError as error:
-                if more := stream.read(_CHUNK):
+                # twice as much each time: a record of many chunks is parsed a few times, not once for each
+                if more := stream.read(max(_CHUNK, len(buffer) - position)):
                     buffer, position = buffer[position:] + more, 0
                     continue
                 if _at_end(buffer[position:]):
@@ -153,16 +158,35 @@ def _parse(number: int, raw: bytes) -> JsonRecord:
 def _checked(line: int, text: str, value: Any) -> JsonRecord:  # noqa: ANN401 - any JSON value
     if not isinstance(value, dict):
         return _refused(line, text, "not an object")
-    if "" in value:
-        return _refused(line, text, "a key is empty")
     if problem := undecoded(text):
         return _refused(line, text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"), problem)
+    problem = _unfit(text, value)
+    return JsonRecord(line, text, value) if problem is None else _refused(line, text, problem)
+
+
+def _unfit(text: str, value: dict[str, Any]) -> str | None:
+    """Why no columns can be made of an object; None if they can."""
+    if "" in value:
+        return "a key is empty"
+    if any("\0" in key for key in value):
+        return "a key holds a NUL character"
+    if text.count("{") + text.count("[") > _DEEP and _overflows(value):
+        return "nested too deeply"
     if "\\u" in text or not text.isascii():
         try:
             dump(value, []).encode("utf-8")
         except UnicodeEncodeError:
-            return _refused(line, text, "a string holds a lone surrogate")
-    return JsonRecord(line, text, value)
+            return "a string holds a lone surrogate"
+    return None
+
+
+def _overflows(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether a value that the decoder could bear is nested too deeply to be written again."""
+    try:
+        dump(value, [])
+    except RecursionError:
+        return True
+    return False
 
 
 def _refused(line: int, text: str, problem: str) -> JsonRecord:
@@ -186,7 +210,7 @@ def _at_end(rest: str) -> bool:
     return rest.strip() in {"", "]"}
 
 
-def _cut_off(label: str, line: int, error: Exception) -> str:
+def _cut_off(label: str, line: int, error: Exception | str) -> str:
     return (
         f"{label} line {line}: the document is cut off or malformed: {str(error)[:_SHOWN]}. What follows cannot be "
         "told apart, so nothing of it is read. Write the file anew, one record a line (format jsonl) if it may break."

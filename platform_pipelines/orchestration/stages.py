@@ -72,7 +72,9 @@ class Stage:
         except dg.Failure:
             raise
         except Exception as error:  # noqa: BLE001 - shown, masked, in the step's failure
-            return Outcome(feed, held(error), error)
+            from platform_pipelines.engine.faults import of_the_system
+
+            return Outcome(feed, held(error), of_the_system(error, f"Feed {feed.id}") or error)
 
 
 @dataclass(frozen=True)

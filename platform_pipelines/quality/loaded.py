@@ -256,7 +256,8 @@ def _typed(connection: duckdb.DuckDBPyConnection, schema: pa.Schema) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(quote(name) for name in names)
+    """Columns by name, each once: a rule may be about columns of the key."""
+    return ", ".join(quote(name) for name in dict.fromkeys(names))
 
 
 def _row(alias: str, names: Sequence[str]) -> str:

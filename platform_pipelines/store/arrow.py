@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+#: what reading a damaged JSON body of the landing log may raise, whatever the damage
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError)
+
+
 def encode_schema(schema: pa.Schema) -> str:
     """The schema in Arrow IPC form, base64."""
     return base64.b64encode(schema.serialize().to_pybytes()).decode()

@@ -53,7 +53,7 @@ def latest(log: FeedLog, epoch: int) -> KeySnapshot:
     path = _commit_path(log, epoch, number)
     try:
         body = json.loads(path.read_bytes())
-        return KeySnapshot(body["sequence"], tuple(DataFile(**file) for file in body["files"]))
+        return KeySnapshot(body["sequence"], tuple(DataFile.from_json(file) for file in body["files"]))
     except (ValueError, KeyError, TypeError) as error:
         msg = (
             f"The snapshot of keys {path} is unreadable ({type(error).__name__}: {error}). Restore it from a backup, "

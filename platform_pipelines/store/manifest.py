@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from platform_pipelines.cursor import Cursor
 from platform_pipelines.errors import StoreCorrupt
 from platform_pipelines.model import Feed, Offset
-from platform_pipelines.store.arrow import decode_schema, encode_schema
+from platform_pipelines.store.arrow import UNREADABLE, decode_schema, encode_schema
+from platform_pipelines.store.shapes import Kinds, checked, inside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMAT = 1
+_FILE: Kinds = {"path": str, "rows": int, "bytes": int, "sha256": str}
 BatchKind = Literal["extract", "window", "replay", "deletes", "rewind"]
 
 
@@ -39,6 +41,19 @@ class DataFile:
     rows: int
     bytes: int
     sha256: str
+
+    @classmethod
+    def from_json(cls, body: Any) -> DataFile:  # noqa: ANN401 - a JSON value
+        """The file that a manifest or verdict names.
+
+        Raises:
+            KeyError: a key is missing.
+            TypeError: a value is of another type, or there is another key.
+            ValueError: the path leads out of the folder.
+        """
+        found = cls(**checked(body, _FILE))
+        inside(found.path)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +159,17 @@ class Manifest:
             if body["format"] != FORMAT:
                 msg = f"Manifest {place} has format {body['format']}; this version reads format {FORMAT}."
                 raise StoreCorrupt(msg)
+            checked(body, _KINDS)
             values: dict[str, Any] = {name: _tupled(body[name]) for name in _PLAIN}
             values |= {name: Cursor.from_json(body[name]) if body[name] else None for name in _CURSORS}
             return cls(
                 feed=Feed(body["pipeline"], body["partition"]),
-                files=tuple(DataFile(**file) for file in body["files"]),
-                rejects=DataFile(**body["rejects"]) if body["rejects"] else None,
+                files=tuple(DataFile.from_json(file) for file in body["files"]),
+                rejects=DataFile.from_json(body["rejects"]) if body["rejects"] else None,
                 schema=decode_schema(body["schema"]) if body["schema"] else None,
                 **values,
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except UNREADABLE as error:
             msg = (
                 f"Manifest {place} is unreadable ({type(error).__name__}: {error}). "
                 "Restore it from a backup, or start the feed over with `pipelines state NAME --reset`."
@@ -162,22 +178,31 @@ class Manifest:
 
 
 _CURSORS = ("cursor_low", "cursor_high", "watermark")
-_PLAIN = (
-    "epoch",
-    "sequence",
-    "token",
-    "run_id",
-    "created_at",
-    "kind",
-    "complete",
-    "read",
-    "deduplicated",
-    "skipped",
-    "boundary",
-    "columns",
-    "resume",
-    "replays",
-)
+_PLAIN: Kinds = {
+    "epoch": int,
+    "sequence": int,
+    "token": str,
+    "run_id": str,
+    "created_at": str,
+    "kind": str,
+    "complete": bool,
+    "read": int,
+    "deduplicated": int,
+    "skipped": int,
+    "boundary": dict,
+    "columns": list,
+    "resume": object,
+    "replays": list,
+}
+_NOTHING = type(None)
+_KINDS: Kinds = {
+    **_PLAIN,
+    "pipeline": str,
+    "partition": (str, _NOTHING),
+    "files": list,
+    "rejects": (dict, _NOTHING),
+    "schema": (str, _NOTHING),
+}
 
 
 def _cursor(value: Cursor | None) -> dict[str, str] | None:

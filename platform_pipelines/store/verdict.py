@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from platform_pipelines.errors import StoreCorrupt
 from platform_pipelines.model import Offset, RuleOutcome, TransformOutcome
-from platform_pipelines.store.arrow import decode_schema, encode_schema
+from platform_pipelines.store.arrow import UNREADABLE, decode_schema, encode_schema
 from platform_pipelines.store.manifest import FORMAT, DataFile
+from platform_pipelines.store.shapes import Kinds, checked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,31 +88,39 @@ class Verdict:
             StoreCorrupt: the content is not a verdict.
         """
         try:
-            body = json.loads(content)
+            body = checked(json.loads(content), _KINDS)
             return cls(
                 **{name: body[name] for name in _PLAIN},
-                files=tuple(DataFile(**item) for item in body["files"]),
-                dead=tuple(DataFile(**item) for item in body["dead"]),
+                files=tuple(DataFile.from_json(item) for item in body["files"]),
+                dead=tuple(DataFile.from_json(item) for item in body["dead"]),
                 rules=tuple(RuleOutcome(**{**item, "sample": tuple(item["sample"])}) for item in body["rules"]),
                 transforms=tuple(TransformOutcome(**item) for item in body["transforms"]),
                 schema=decode_schema(body["schema"]) if body["schema"] else None,
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except UNREADABLE as error:
             msg = f"Verdict {place} is unreadable ({type(error).__name__}: {error}). Restore it from a backup."
             raise StoreCorrupt(msg) from error
 
 
-_PLAIN = (
-    "epoch",
-    "sequence",
-    "status",
-    "token",
-    "created_at",
-    "rows_in",
-    "rows_out",
-    "filtered",
-    "rejected",
-    "flagged",
-    "score",
-    "reason",
-)
+_PLAIN: Kinds = {
+    "epoch": int,
+    "sequence": int,
+    "status": str,
+    "token": str,
+    "created_at": str,
+    "rows_in": int,
+    "rows_out": int,
+    "filtered": int,
+    "rejected": int,
+    "flagged": int,
+    "score": (int, float),
+    "reason": str,
+}
+_KINDS: Kinds = {
+    **_PLAIN,
+    "files": list,
+    "dead": list,
+    "rules": list,
+    "transforms": list,
+    "schema": (str, type(None)),
+}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from platform_pipelines.engine import dead_letters, preview
 from platform_pipelines_tests.unit.engine.world import at
 
@@ -47,6 +49,16 @@ def test_ones_own_earlier_version_is_no_double_and_what_it_gives_up_is_free(worl
     world.run(project)
     assert rejected(project) == []
     assert {each["id"]: each["email"] for each in world.rows()} == {1: "z", 2: "b", 3: "a"}
+
+
+@pytest.mark.parametrize("fields", [["id"], ["id", "email"]])
+def test_a_rule_may_be_about_the_key(world: World, fields: list[str]) -> None:
+    project = project_of(world, {**ONCE, "fields": fields})
+    world.put([row(1, "a", 1), row(2, "a", 2)])
+    world.run(project)
+    world.put([row(1, "a", 3), row(2, "b", 4), row(2, "c", 5)])
+    assert world.run(project).status == "success"
+    assert (rejected(project), world.ids()) == ([], [1, 2])
 
 
 def test_appended_rows_have_no_versions(world: World) -> None:

@@ -1,0 +1,39 @@
+"""Faults of the system that may be met anywhere, as errors of ours: a disk that is full, read-only, failing or gone.
+
+The landing log and the destinations name theirs by themselves; here are those of
+temporary files, which every part writes, and of files that vanish while they are read.
+"""
+
+from __future__ import annotations
+
+import tempfile
+
+from platform_pipelines.errors import ConnectError, PipelinesError, UnexpectedError
+from platform_pipelines.spec.oneline import one_line
+
+
+def as_ours(error: Exception, doing: str) -> PipelinesError:
+    """The error as one of this package's; one that nobody foresaw is kept as the cause.
+
+    Args:
+        error: what was raised.
+        doing: what was being done, as the message begins.
+    """
+    if isinstance(error, PipelinesError):
+        return error
+    return of_the_system(error, doing) or UnexpectedError.of(error, doing)
+
+
+def of_the_system(error: Exception, doing: str) -> ConnectError | None:
+    """A fault of the file system, with what to do about it; None for any other error."""
+    import duckdb
+
+    if not isinstance(error, OSError | duckdb.IOException):
+        return None
+    said = one_line(error).rstrip(".")
+    found = ConnectError(
+        f"{doing} was stopped, because a file cannot be read or written: {said}. Nothing is half done. Make room or "
+        f"mend the disk, then run again; temporary files lie in {tempfile.gettempdir()} (TMPDIR)."
+    )
+    found.__cause__ = error
+    return found
