@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from platform_pipelines.model import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import pyarrow as pa
@@ -70,6 +70,16 @@ class Connector(BaseModel):
     @classmethod
     def table_problem(cls, table: str) -> str | None:  # noqa: ARG003 - for those that take not every name
         """Why a destination of this type can never load a table of that name; None if it can."""
+        return None
+
+    @classmethod
+    def complete(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        """A configuration with what it refers to elsewhere, secrets unresolved; as it is where that is wrong."""
+        return dict(config)
+
+    @classmethod
+    def stream_names(cls, config: Mapping[str, Any]) -> tuple[str, ...] | None:  # noqa: ARG003 - for those that know
+        """The streams that a configuration declares, secrets unresolved; None, as here, where only the system knows."""
         return None
 
     def held(self) -> AbstractContextManager[None]:

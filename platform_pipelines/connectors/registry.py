@@ -5,6 +5,7 @@ What a connector does is left to its module, reading YAML to ``spec``.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -87,6 +88,7 @@ def capabilities(type_name: str) -> Capabilities:
         keys=frozenset(_keys(cls)),
         source_options=cls.source_options,
         table_problem=cls.table_problem,
+        stream_names=cls.stream_names,
         answers=frozenset(name for name in ("holds", "totals") if callable(getattr(cls, name, None))),
     )
 
@@ -98,6 +100,7 @@ def check_config(spec: ConnectorSpec) -> None:
         SpecError: unknown type or key, missing key, or a value that is not allowed.
     """
     cls = _class_of(spec)
+    spec = dataclasses.replace(spec, config=cls.complete(spec.config))
     try:
         cls.model_validate(dict(spec.config))
     except ValidationError as error:
@@ -119,6 +122,7 @@ def open_connector(spec: ConnectorSpec, root: Path, state: Path | None = None) -
         SecretError: a secret reference does not resolve.
     """
     cls = _class_of(spec)
+    spec = dataclasses.replace(spec, config=cls.complete(spec.config))
     config = resolve(dict(spec.config))
     if "state" in cls.model_fields and config.get("state") is None:
         config["state"] = str(state or root / ".pipelines" / "store" / "_state")

@@ -88,6 +88,20 @@ class RestConnector(HttpSettings, Connector):
     def _with_preset(cls, data: Any) -> Any:  # noqa: ANN401 - any YAML value
         return expanded({"preset": cls.model_fields["preset"].default, **data}) if isinstance(data, Mapping) else data
 
+    @classmethod
+    def complete(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        """A configuration with the keys of its preset."""
+        try:
+            return expanded({"preset": cls.model_fields["preset"].default, **config})
+        except ValueError:  # reported where the configuration is validated
+            return dict(config)
+
+    @classmethod
+    def stream_names(cls, config: Mapping[str, Any]) -> tuple[str, ...] | None:
+        """The declared streams; None where others are read by their name, or the configuration is wrong."""
+        streams = cls.complete(config).get("streams")
+        return tuple(streams) if isinstance(streams, Mapping) and ANY not in streams else None
+
     def check(self) -> None:
         """Ask for the first page of the first stream that has no parent; who checks does not wait long."""
         name = next(name for name, spec in self.declared.items() if spec.parent is None and name != ANY)

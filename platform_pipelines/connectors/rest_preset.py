@@ -54,20 +54,26 @@ def load(name: str) -> dict[str, Any]:
     Raises:
         ValueError: there is none, or it is no mapping.
     """
-    file = find_root(Path.cwd()) / name if name.endswith(_SUFFIX) else None
-    if file is None and name not in names():
-        msg = f"there is no preset `{name}`. {allowed(name, names())} Or name a YAML file of your own"
-        raise ValueError(msg)
+    if not name.endswith(_SUFFIX):
+        return _packaged(name)
     try:
-        text = (
-            file.read_bytes()
-            if file
-            else (resources.files("platform_pipelines") / "presets" / f"{name}{_SUFFIX}").read_bytes()
-        )
-        found = plain(parse(text, name))
+        return _mapping((find_root(Path.cwd()) / name).read_bytes(), name)
     except OSError as error:
         msg = f"the preset {name} cannot be read: {error.strerror}. Its path lies under the project's root"
         raise ValueError(msg) from error
+
+
+@lru_cache(maxsize=64)
+def _packaged(name: str) -> dict[str, Any]:
+    if name not in names():
+        msg = f"there is no preset `{name}`. {allowed(name, names())} Or name a YAML file of your own"
+        raise ValueError(msg)
+    return _mapping((resources.files("platform_pipelines") / "presets" / f"{name}{_SUFFIX}").read_bytes(), name)
+
+
+def _mapping(text: bytes, name: str) -> dict[str, Any]:
+    try:
+        found = plain(parse(text, name))
     except SpecError as error:
         msg = f"the preset {name}: {error}"
         raise ValueError(msg) from error

@@ -96,6 +96,10 @@ class Connectors:
         for key in sorted(spec.source.options.keys() - able.source_options):
             msg = f"Unknown option `{key}` of source connector `{connector.name}` (type {connector.type})."
             problems.add(f"{msg} {allowed(key, sorted(able.source_options))}", "source", "options", key)
+        names, stream = able.stream_names(connector.config), spec.source.stream
+        if names is not None and stream not in names:
+            msg = f"Unknown stream `{stream}` of connector `{connector.name}` (type {connector.type})."
+            problems.add(f"{msg} {allowed(stream, names)}", "source", "stream")
 
     def _quality(self, spec: PipelineSpec, problems: Problems) -> None:
         """Report rules that ask of a connector what it cannot tell."""

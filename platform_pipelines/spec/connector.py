@@ -42,6 +42,7 @@ class Capabilities:
         answers: which questions about its tables it answers beside reads: ``holds``
             (the rows of a table it was loaded with), ``totals`` (row counts and sums).
         table_problem: why a table of a name can never be loaded; None if it can.
+        stream_names: the streams that a configuration declares; None where only the system knows.
     """
 
     source: bool
@@ -51,6 +52,7 @@ class Capabilities:
     source_options: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
     table_problem: Callable[[str], str | None] = lambda _: None
+    stream_names: Callable[[Mapping[str, Any]], tuple[str, ...] | None] = lambda _: None
 
 
 #: The capabilities of a connector type; raises SpecError for a type that does not exist.

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from platform_pipelines.connectors.registry import check_config
+from platform_pipelines.connectors.registry import capabilities, check_config
 from platform_pipelines.errors import SpecError
 from platform_pipelines.spec.loader import load_catalog
 
@@ -69,6 +69,42 @@ def test_mistakes_are_placed_to_the_line_with_the_nearest_key(
     (tmp_path / "connectors.yaml").write_text(CONNECTORS.replace(right, wrong, 1))
     with pytest.raises(SpecError, match=rf"connectors.yaml:{said}"):
         check_config(load_catalog(tmp_path).connectors["api"])
+
+
+PIPELINE = """\
+name: p
+source:
+  connector: api
+  stream: STREAM
+  mode: full_refresh
+destinations: [{connector: {type: logger}, table: t}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("connectors", "stream", "said"),
+    [
+        (
+            CONNECTORS,
+            "contcts",
+            r"p.yaml:4: Unknown stream `contcts` of connector `api` \(type rest\). .* `contacts`\?",
+        ),
+        ("api: {type: rest, preset: github, values: {owner: a, repo: b}}", "issus", r"Did you mean `issues`\?"),
+    ],
+)
+def test_a_stream_that_is_not_declared_is_found_without_the_api(
+    tmp_path: Path, connectors: str, stream: str, said: str
+) -> None:
+    (tmp_path / "connectors.yaml").write_text(connectors)
+    (tmp_path / "p.yaml").write_text(PIPELINE.replace("STREAM", stream))
+    with pytest.raises(SpecError, match=said):
+        load_catalog(tmp_path, capabilities)
+
+
+def test_any_stream_may_be_named_where_one_says_what_others_look_like(tmp_path: Path) -> None:
+    (tmp_path / "connectors.yaml").write_text("api: {type: hubspot}")
+    (tmp_path / "p.yaml").write_text(PIPELINE.replace("STREAM", "line_items"))
+    assert load_catalog(tmp_path, capabilities).pipelines.keys() == {"p"}
 
 
 def test_a_configuration_without_mistakes_passes_though_secrets_are_not_there(tmp_path: Path) -> None:

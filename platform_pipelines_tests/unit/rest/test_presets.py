@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from platform_pipelines.connectors.registry import check_config, open_connector
 from platform_pipelines.connectors.rest import RestConnector
 from platform_pipelines.connectors.rest_preset import load, names
 from platform_pipelines.cursor import Cursor
 from platform_pipelines.errors import InvalidData, SpecError
 from platform_pipelines.model import Stream, Window
+from platform_pipelines.spec import ConnectorSpec
 from platform_pipelines.testing.rows import records
 from platform_pipelines_tests.api_server import Answer, ApiServer, Asked
 
@@ -132,6 +134,9 @@ def test_presets_that_make_no_sense_are_refused(config: dict[str, Any], said: st
         RestConnector.model_validate(config)
 
 
+SIGNED = """
+auth: {type: bearer, token: "${env://SHOP_TOKEN}"}
+"""
 OWN = """
 base_url: https://shop.example
 values: {shop: , tags: []}
@@ -164,3 +169,22 @@ def test_a_lookup_of_a_field_that_is_not_there_is_an_error(api: ApiServer) -> No
     source = RestConnector.model_validate({"base_url": api.url, "streams": {"s": stream}})
     with pytest.raises(InvalidData, match=r"the records have no field 'name'. Fields: \[\"label\"\]. Mend `lookups`."):
         _read(source, "s", Window())
+
+
+def test_secrets_of_a_preset_are_resolved_and_masked(
+    api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop.yaml").write_text(OWN.replace("https://shop.example", "${env://SHOP_URL}") + SIGNED)
+    config = {"type": "rest", "preset": "shop.yaml", "values": {"shop": "x"}}
+    spec = ConnectorSpec("shop", "rest", config)
+    check_config(spec)
+    monkeypatch.setenv("SHOP_URL", api.url)
+    monkeypatch.setenv("SHOP_TOKEN", "canary-token-91")
+    api.serve("/*", lambda asked: Answer(status=400, json={"said": asked.headers["authorization"]}))
+    source = open_connector(spec, tmp_path)
+    assert isinstance(source, RestConnector)
+    with pytest.raises(InvalidData, match="answered 400") as caught:
+        _read(source, "orders", Window())
+    assert api.asked[0].headers["authorization"] == "Bearer canary-token-91"
+    assert "canary-token-91" not in str(caught.value)
