@@ -13,18 +13,21 @@ from platform_pipelines_tests.orchestration.conftest import ORDERS
 from platform_pipelines_tests.torture.crash import Bomb, Crash, Recorder, hooked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from platform_pipelines_tests.orchestration.conftest import Sandbox
 
 QUERY = "select * from raw.orders order by id"
 
 
-def test_dead_around_every_event(sandbox: Sandbox) -> None:
+def test_dead_around_every_event(sandbox: Sandbox, cases: Callable[[str, int], None]) -> None:
     sandbox.write("orders.yaml", ORDERS)
     recorder = Recorder()
     with hooked(recorder):
         _materialize(sandbox)
     events = [n for n, point in enumerate(recorder.points) if point.kind == "event"]
     assert len(events) >= 10
+    cases("deaths around events of Dagster", len(events))
     wanted = sandbox.sql("warehouse", QUERY)
     assert len(wanted) == 7
     for number in events:

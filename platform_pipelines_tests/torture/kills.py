@@ -33,6 +33,8 @@ def kill_at_random(kills: int, root: Path, zygote: Zygote, chance: random.Random
         field = Field(root / "field", zygote, chance, server.dsn, root / "temporary")
         field.prepare()
         field.add()
+        field.report()  # creates tables, which takes longer
+        field.add()
         started = time.monotonic()
         field.report()
         length = time.monotonic() - started

@@ -17,9 +17,12 @@ from platform_pipelines_tests.torture.seeds import seeded
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
     from pathlib import Path
 
     from platform_pipelines_tests.torture.zygote import Zygote
+
+    Count = Callable[[str, int], None]
 
 KILLS = 100
 #: runs of Dagster that are killed; each costs a start of Dagster
@@ -27,19 +30,21 @@ DAGSTER_KILLS = 3
 
 
 @pytest.mark.timeout(900)
-def test_killed_a_hundred_times_equals_one_clean_run(tmp_path: Path, zygote: Zygote) -> None:
-    seed, chance = seeded("random kills")
+def test_killed_a_hundred_times_equals_one_clean_run(tmp_path: Path, zygote: Zygote, cases: Count) -> None:
+    _, chance = seeded("random kills")
     counts = kill_at_random(KILLS, tmp_path, zygote, chance)
-    print(f"{counts}, seed {seed}")  # noqa: T201 - shown when the test fails, or with `pytest -s`
+    cases("SIGKILL of runs at random moments", counts["runs killed"])
+    cases("SIGKILL of the PostgreSQL server during runs", counts["servers killed"])
     assert counts["runs killed"] + counts["servers killed"] >= KILLS
 
 
 @pytest.mark.timeout(600)
 def test_dagster_killed_and_run_again_by_the_command_line(
-    tmp_path: Path, zygote: Zygote, postgres_database: str
+    tmp_path: Path, zygote: Zygote, postgres_database: str, cases: Count
 ) -> None:
     _, chance = seeded("kills of Dagster")
     kill_dagster(DAGSTER_KILLS, Field(tmp_path / "field", zygote, chance, postgres_database, tmp_path / "tmp"), chance)
+    cases("SIGKILL of Dagster's runs", DAGSTER_KILLS)
 
 
 def kill_dagster(kills: int, field: Field, chance: random.Random) -> None:

@@ -6,7 +6,7 @@ of Arrow) cannot be forked safely; this one imports, and does nothing else.
 
 from __future__ import annotations
 
-import contextlib
+import atexit
 import importlib
 import json
 import os
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 _THIRD = ("duckdb", "psycopg", "pyarrow.compute", "pyarrow.parquet", "pandas", "rich.progress", "sqlglot", "tenacity")
 _POLL = 0.001
@@ -82,17 +82,20 @@ def _wait(child: int, kill_after: float | None) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _be(order: dict[str, Any]) -> None:
-    """Do what was ordered, in the child."""
+def _be(order: dict[str, Any]) -> NoReturn:
+    """Do what was ordered, in the child, and end nearly as a program does.
+
+    Libraries wait at exit for threads that a forked child does not have; so only Python's own duties are done.
+    """
     code = 70
     try:
         random.seed()
         os.environ.update(order["env"])
         code = _run_cli(order) if "cli" in order else _run_case(order)
+        atexit._run_exitfuncs()
     finally:
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
 
 
