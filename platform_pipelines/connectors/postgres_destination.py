@@ -146,7 +146,8 @@ class PostgresLoad:
         over columns that are not loaded, or beyond the load's key, is no hindrance.
         """
         load = self._load
-        rows = self._transaction.execute(_PRIMARY_KEY, [table.schema, table.name]).fetchall()
+        with durable.effect("query", f"primary key of {table.text}"):
+            rows = self._transaction.execute(_PRIMARY_KEY, [table.schema, table.name]).fetchall()
         if load.mode != "merge" or not load.fresh or not rows:
             return None
         name, columns = rows[0]

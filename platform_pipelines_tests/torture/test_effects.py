@@ -29,6 +29,8 @@ EXCEPTIONS = {
     "cli/interrupt.py": "a message on the terminal",
     "cli/new.py": "files of YAML for a person who is looking on",
     "demo/data.py": "input of the demo; renamed into place whole",
+    "orchestration/launcher/nursery.py": "a socket, gone with its process",
+    "orchestration/launcher/seat.py": "a folder for sockets",
     "connectors/postgres_engine.py": "a session that reads",
     "connectors/postgres.py": "a transaction that reads",
 }
