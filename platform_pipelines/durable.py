@@ -72,6 +72,18 @@ def fill(file: BinaryIO, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def open_to_append(path: Path) -> BinaryIO:
+    """Open a file to write behind what it holds, each write at once."""
+    with effect("create", path):
+        return path.open("ab", buffering=0)
+
+
+def append(file: BinaryIO, content: bytes) -> None:
+    """Write behind what a file holds: it survives the process; :func:`sync` makes it survive a power cut."""
+    with effect("append", file.name):
+        file.write(content)
+
+
 def write(path: Path, content: bytes) -> None:
     """Write a whole file; whether it survives a power cut is left to the system."""
     with effect("write", path):

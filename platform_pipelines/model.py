@@ -229,6 +229,10 @@ class Load:
         flush_seconds: seconds after which a buffer is written on.
         threads: writer threads at most.
         allow_destructive: whether columns may be dropped or narrowed.
+        destination: its name in the pipeline.
+        batch: names the rows for ever: the same for every attempt to load them, and for no other rows.
+        batch_size: records in one request of an API writer.
+        on_error: what an API writer does once a record is refused.
     """
 
     feed: Feed
@@ -250,6 +254,10 @@ class Load:
     flush_seconds: float = 600.0
     threads: int = 10
     allow_destructive: bool = False
+    destination: str = ""
+    batch: str = ""
+    batch_size: int = 200
+    on_error: Literal["continue", "stop"] = "continue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +271,7 @@ class Receipt:
             or, for update and delete, no such key.
         bytes: bytes written, where the destination knows.
         ddl: the schema changes that were made.
+        refused: rows that the destination would not take, with a column ``_pipelines_reason``; None for none.
     """
 
     staged: int
@@ -270,6 +279,12 @@ class Receipt:
     superseded: int = 0
     bytes: int = 0
     ddl: tuple[str, ...] = ()
+    refused: pa.Table | None = None
+
+    @property
+    def rejected(self) -> int:
+        """How many rows it would not take."""
+        return 0 if self.refused is None else int(self.refused.num_rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ class Connector(BaseModel):
     source_options: ClassVar[frozenset[str]] = frozenset()
     #: whether a destination keeps offsets; if not, the engine keeps them in the landing log
     durable: ClassVar[bool] = True
+    #: whether a load is one transaction; if not, each batch is loaded by itself, its rows in the same order each time
+    atomic: ClassVar[bool] = True
     #: whether only one process can write at a time, to whichever table
     single_writer: ClassVar[bool] = False
 

@@ -30,6 +30,7 @@ GROUP = "platform_pipelines.connectors"
 _BUILT_IN = {
     "duckdb": "DuckDBConnector",
     "files": "FilesConnector",
+    "http": "HttpConnector",
     "hubspot": "HubSpotConnector",
     "logger": "LoggerConnector",
     "memory": "MemoryConnector",

@@ -14,7 +14,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.engine.context import Context
-from platform_pipelines.engine.replaying import BOOKKEEPING, is_unread, land_replay, open_verdicts
+from platform_pipelines.engine.refused_rows import BOOKKEEPING
+from platform_pipelines.engine.refusing import added, as_verdict, refused, resend
+from platform_pipelines.engine.replaying import is_unread, land_replay, open_verdicts
 from platform_pipelines.engine.running import close, load_all, recorded
 from platform_pipelines.engine.sample import show
 from platform_pipelines.engine.summary import Outcome
@@ -48,7 +50,7 @@ def dead_letters(project: Project, name: str, limit: int | None = None) -> list[
     found: list[dict[str, Any]] = []
     for feed in project.store.feeds(name):
         log = project.store.feed(feed)
-        for verdict in reversed(open_verdicts(log)):
+        for verdict in [*map(as_verdict, reversed(refused(log))), *reversed(open_verdicts(log))]:
             for letter in letters(log, verdict):
                 if limit is not None and len(found) >= limit:
                     return found
@@ -59,7 +61,9 @@ def dead_letters(project: Project, name: str, limit: int | None = None) -> list[
 def count_dead_letters(project: Project, name: str) -> int:
     """How many dead letters are open."""
     logs = [project.store.feed(feed) for feed in project.store.feeds(name)]
-    return sum(verdict.rejected for log in logs for verdict in open_verdicts(log))
+    return sum(each.rejected for log in logs for each in open_verdicts(log)) + sum(
+        each.rows for log in logs for each in refused(log)
+    )
 
 
 def replay_dead_letters(project: Project, name: str) -> RunReport:
@@ -77,14 +81,19 @@ def replay_dead_letters(project: Project, name: str) -> RunReport:
 
 
 def _replay(context: Context, feed: Feed) -> Outcome | None:
-    """Land, judge and load one feed's dead letters; None if it has none."""
-    outcome = Outcome(feed)
+    """Land, judge and load one feed's dead letters, and send again what destinations refused; None if it has none."""
+    outcome, log = Outcome(feed), context.log(feed)
+    names = [destination.name for destination in context.pipeline.destinations]
+    asked = {each.destination for each in refused(log)}.intersection(names)
     with recorded(context, outcome):
-        if not land_replay(context, context.log(feed)) and not _replayed(context.log(feed)):
+        if not land_replay(context, log) and not _replayed(log) and not asked:
             return None
         outcome.validated = validate(context, feed)
     if outcome.error is None:
-        load_all(context, outcome, [destination.name for destination in context.pipeline.destinations])
+        load_all(context, outcome, names)
+    for name in sorted(asked - outcome.failed.keys()):
+        with recorded(context, outcome):
+            outcome.loaded[name] = added(outcome.loaded.get(name), resend(context, feed, name))
     return outcome
 
 

@@ -11,24 +11,22 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from platform_pipelines.engine.context import Progress
-from platform_pipelines.engine.extract import rereads
-from platform_pipelines.engine.incoming import incoming, order_column
+from platform_pipelines.engine.context import Progress, stamp
+from platform_pipelines.engine.incoming import incoming
 from platform_pipelines.engine.offsets import current_offset
+from platform_pipelines.engine.ordering import check, ordered
 from platform_pipelines.engine.reconciling import reconcile
+from platform_pipelines.engine.refused_rows import keep
 from platform_pipelines.engine.report import Loaded
 from platform_pipelines.engine.retention import prune
 from platform_pipelines.engine.schemas import joined
-from platform_pipelines.errors import AccountingError, InvalidData, OffsetConflict, StoreCorrupt
-from platform_pipelines.model import DELETED_AT, Load, Offset
+from platform_pipelines.errors import InvalidData, OffsetConflict, StoreCorrupt
+from platform_pipelines.store.refusals import Refusal
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from platform_pipelines.connectors.base import Connector
     from platform_pipelines.engine.context import Context
-    from platform_pipelines.engine.incoming import Incoming
-    from platform_pipelines.model import Feed, Receipt
+    from platform_pipelines.model import Feed, Offset, Receipt
     from platform_pipelines.spec import DestinationSpec
     from platform_pipelines.store import FeedLog, Manifest, Verdict
 
@@ -126,8 +124,9 @@ def pending(target: Target, offset: Offset | None) -> Pending | None:
     if fresh and offset is not None and log.discarded(epoch):
         return None  # nothing came in place of what the destination has
     done = 0 if offset is None or fresh else offset.sequence
-    whole = (log.first_complete(epoch) or 0) if fresh else 0
-    ready = _sealed_in_order(log, epoch, done, whole)
+    atomic = target.connector.atomic
+    whole = (log.first_complete(epoch) or 0) if fresh and atomic else 0
+    ready = _sealed_in_order(log, epoch, done, whole)[: None if atomic else 1]
     if not ready or ready[-1][0].sequence < whole:
         return None
     return Pending(tuple(ready), fresh, offset)
@@ -183,10 +182,13 @@ def _sealed_in_order(log: FeedLog, epoch: int, done: int, whole: int) -> list[tu
 def _load_group(target: Target, group: Pending, total: Loaded) -> Loaded:
     context, connector, name = target.context, target.connector, target.spec.name
     _check_columns(target, group)
-    with incoming(context, target.log, target.spec, group.batches) as rows:
-        order = _order(target, group, rows)
+    with incoming(context, target.log, target.spec, group.batches, stable=not connector.atomic) as rows:
+        order = replace(ordered(target, group, rows.schema, rows.rows), files=rows.files)
         receipt = connector.load(order, rows.reader(context, name))  # type: ignore[attr-defined]
-    _check(order, receipt, name)
+    check(order, receipt, name)
+    # before the offset: behind it, nobody would come back for them after a crash
+    offset = order.offset
+    keep(target.log, Refusal(name, offset.epoch, offset.sequence, 1, context.token, stamp()), receipt.refused)
     if not connector.durable:
         target.log.set_offset(name, order.offset, context.token)
     context.report(Progress("load", total.feed, total.rows + receipt.loaded, total.bytes + receipt.bytes, name))
@@ -211,55 +213,6 @@ def _check_columns(target: Target, group: Pending) -> None:
     raise InvalidData(msg)
 
 
-def planned_load(target: Target, schema: pa.Schema, previous: Offset | None) -> Load:
-    """The load that rows of ``schema`` would be behind ``previous``, for asking what it would change."""
-    context, spec = target.context, target.spec
-    return Load(
-        feed=target.log.feed,
-        table=spec.table,
-        mode=spec.mode,
-        schema=schema,
-        offset=Offset(previous.epoch, previous.sequence + 1) if previous else Offset(1, 1),
-        rows=0,
-        token=context.token,
-        key=spec.key,
-        cursor=order_column(context, schema),
-        previous=previous,
-        fresh=previous is None or context.full_refresh or rereads(context.pipeline),
-        allow_destructive=context.allow_destructive,
-    )
-
-
-def _order(target: Target, group: Pending, rows: Incoming) -> Load:
-    deletes, spec = target.context.pipeline.source.deletes, target.spec
-    field = deletes.field if deletes else None
-    order = planned_load(target, rows.schema, group.previous)
-    if group.batches[0][0].kind == "deletes":
-        # what the rows carry says how they were meant when they were found gone, whatever the YAML says now
-        order = replace(order, mode="update" if DELETED_AT in rows.schema.names else "delete", cursor=None, own=True)
-    return replace(
-        order,
-        offset=group.offset,
-        rows=rows.rows,
-        fresh=group.fresh,
-        files=rows.files,
-        delete_field=field if field in rows.schema.names else None,
-        delete_action=deletes.action if deletes else "soft",
-        buffer_bytes=int(spec.buffer_size * 1_000_000),
-        flush_seconds=spec.buffer_flush_timeout,
-        threads=spec.max_concurrent_threads,
-    )
-
-
-def _check(order: Load, receipt: Receipt, destination: str) -> None:
-    if receipt.staged != order.rows or receipt.loaded + receipt.superseded != receipt.staged:
-        msg = (
-            f"Destination `{destination}` was given {order.rows} rows of {order.feed.id} and counted {receipt.staged} "
-            f"arrived, {receipt.loaded} loaded, {receipt.superseded} superseded. Look at the table before going on."
-        )
-        raise AccountingError(msg)
-
-
 def _add(total: Loaded, group: Pending, deduplicated: int, receipt: Receipt) -> Loaded:
     manifests = [manifest for manifest, _ in group.batches]
     verdicts = [verdict for _, verdict in group.batches]
@@ -269,7 +222,8 @@ def _add(total: Loaded, group: Pending, deduplicated: int, receipt: Receipt) -> 
         read=total.read + sum(m.read for m in manifests),
         rows=total.rows + receipt.loaded,
         deduplicated=total.deduplicated + deduplicated,
-        rejected=total.rejected + sum(v.rejected for v in verdicts),
+        rejected=total.rejected + sum(v.rejected for v in verdicts) + receipt.rejected,
+        refused=total.refused + receipt.rejected,
         filtered=total.filtered + sum(v.filtered for v in verdicts) + sum(m.skipped for m in manifests),
         landed_twice=total.landed_twice + sum(m.deduplicated for m in manifests),
         bytes=total.bytes + receipt.bytes,

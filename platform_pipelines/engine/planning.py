@@ -9,7 +9,8 @@ from platform_pipelines.connectors.base import Evolvable, Plannable
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.extract import expected_stream, preview_window
 from platform_pipelines.engine.incoming import markable
-from platform_pipelines.engine.loading import planned_load, target_of
+from platform_pipelines.engine.loading import target_of
+from platform_pipelines.engine.ordering import planned_load
 from platform_pipelines.engine.previewing import default_feed, preview_rows
 from platform_pipelines.engine.report import plain
 

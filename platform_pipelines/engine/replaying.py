@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.engine.context import stamp
+from platform_pipelines.engine.refused_rows import BOOKKEEPING
 from platform_pipelines.engine.schemas import unified
 from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.engine.unread import UNREAD_PREFIX
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
     from platform_pipelines.engine.context import Context
     from platform_pipelines.store import DataFile, FeedLog, Verdict
-
-#: columns of a dead letter that say why it is one
-BOOKKEEPING = ("_pipelines_rule", "_pipelines_rules", "_pipelines_reason")
 
 
 @dataclass(frozen=True, slots=True)

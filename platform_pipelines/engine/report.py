@@ -111,6 +111,7 @@ class Loaded:
         rows: rows loaded, as the destination counted.
         deduplicated: rows left out as older versions, doubles, or without counterpart.
         rejected: dead letters of these batches.
+        refused: those of them that the destination would not take.
         filtered: rows filtered out of these batches.
         landed_twice: rows dropped at landing because the log held them.
         bytes: bytes written, where known.
@@ -126,6 +127,7 @@ class Loaded:
     rows: int = 0
     deduplicated: int = 0
     rejected: int = 0
+    refused: int = 0
     filtered: int = 0
     landed_twice: int = 0
     bytes: int = 0

@@ -46,7 +46,7 @@ def summarize(context: Context, outcomes: Sequence[Outcome], *, partitioned: boo
         read=sum(item.read for item in landed),
         filtered=sum(item.filtered for item in landed) + sum(item.filtered for item in validated),
         deduplicated=sum(item.deduplicated for item in landed) + _deduplicated(outcomes),
-        rejected=sum(item.rejected for item in validated),
+        rejected=sum(item.rejected for item in validated) + _refused(outcomes),
         flagged=sum(item.flagged for item in validated),
         bytes=sum(item.bytes for item in landed),
         destinations=_destinations(context, outcomes),
@@ -80,6 +80,11 @@ def _exit_code(status: RunStatus, errors: Sequence[PipelinesError]) -> int:
 def _highest(cursors: Iterable[Cursor | None]) -> Cursor | None:
     known = [cursor for cursor in cursors if cursor is not None]
     return max(known, key=lambda cursor: cursor.order) if known else None
+
+
+def _refused(outcomes: Sequence[Outcome]) -> int:
+    """Dead letters that destinations made."""
+    return sum(item.refused for o in outcomes for item in o.loaded.values())
 
 
 def _deduplicated(outcomes: Sequence[Outcome]) -> int:

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from platform_pipelines.connectors.http import HttpConnector
+from platform_pipelines.testing.contract import DestinationContract
+from platform_pipelines_tests.api_sink import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class TestHttpDestination(DestinationContract):
+    """What an API can keep to: an API has no offsets, transactions or epochs, so most of the suite is not about it."""
+
+    @pytest.fixture(autouse=True)
+    def sink(self) -> Iterator[Sink]:
+        with Sink() as sink:
+            self.url = sink.api.url
+            yield sink
+
+    def make_destination(self, tmp_path: Path) -> Any:
+        tables = {self.table: {"path": "/contacts/{id}"}}
+        return HttpConnector.model_validate(
+            {"type": "http", "base_url": self.url, "state": str(tmp_path), "tables": tables}
+        )

@@ -1,0 +1,192 @@
+"""Pipelines into an API: each record there once, whatever happens on the way; refused ones come back."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from platform_pipelines.engine import RunRequest, dead_letters, open_project, replay_dead_letters, run
+from platform_pipelines_tests.api_server import Answer, Asked
+from platform_pipelines_tests.api_sink import Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from platform_pipelines.engine import Project
+
+CONNECTORS = """
+drops: {type: files, root: in, format: jsonl}
+crm:
+  type: http
+  base_url: ${env://API_URL}
+  concurrency: 2
+  retries: {max: 2, delay: 0.01, max_delay: 0.02}
+  tables:
+    one: {path: "/contacts"}
+    many:
+      path: /batch
+      method: POST
+      batch: {body: {inputs: "{records}"}}
+      results: {path: results, ok: ok, error: error.text}
+    upsert: {path: "/contacts/{id}"}
+warehouse: {type: duckdb, path: warehouse.duckdb}
+"""
+PIPELINE = """
+name: contacts
+source: {connector: drops, stream: "*.jsonl", mode: incremental, cursor: {field: at}}
+destinations:
+  - DESTINATION
+  - {connector: warehouse, table: contacts, mode: append}
+"""
+
+
+class Site:
+    """A project in a folder."""
+
+    def __init__(self, root: Path, sink: Sink) -> None:
+        self.root = root
+        self.sink = sink
+        self.process: subprocess.Popen[str] | None = None
+        (root / "defs").mkdir()
+        (root / "in").mkdir()
+        (root / "workspace.yaml").write_text("")
+        (root / "defs" / "connectors.yaml").write_text(CONNECTORS)
+
+    def declare(self, destination: str) -> Project:
+        (self.root / "defs" / "contacts.yaml").write_text(PIPELINE.replace("DESTINATION", destination))
+        return open_project(self.root / "defs", self.root / "store")
+
+    def drop(self, name: str, *ids: int) -> None:
+        text = "".join(json.dumps({"id": n, "at": n, "name": f"n{n}"}) + "\n" for n in ids)
+        (self.root / "in" / f"{name}.jsonl").write_text(text)
+
+    def run(self) -> int:
+        """Run the command line in a process of its own."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "platform_pipelines", "run", "contacts", "--json"],
+            cwd=self.root,
+            env=os.environ | {"PIPELINES_DEFS": "defs", "PIPELINES_STORE": "store"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        out, err = self.process.communicate(timeout=120)
+        assert self.process.returncode in {0, -signal.SIGKILL}, out + err
+        return self.process.returncode
+
+    def ids_in_the_warehouse(self) -> list[int]:
+        with duckdb.connect(self.root / "warehouse.duckdb") as connection:
+            return sorted(row[0] for row in connection.execute("select id from contacts").fetchall())
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    with Sink() as sink:
+        monkeypatch.setenv("API_URL", sink.api.url)
+        monkeypatch.chdir(tmp_path)
+        yield Site(tmp_path, sink)
+
+
+@pytest.mark.parametrize(
+    ("destination", "path", "deadly"),
+    [
+        ("{connector: crm, table: one, mode: append}", "/contacts", [7, 23]),
+        ("{connector: crm, table: many, mode: append, batch_size: 3}", "/batch", [2, 6]),
+    ],
+)
+def test_killed_in_mid_load_each_record_is_there_once(
+    site: Site, destination: str, path: str, deadly: list[int]
+) -> None:
+    """The loader is killed by the API, after it has done what it was asked, and before it says so."""
+    site.declare(destination)
+    site.drop("1", *range(40))
+    plain = site.sink.api._routes[path]
+    left = [*deadly, 10_000]
+
+    def answer(asked: Asked) -> Answer:
+        done = plain(asked)
+        left[0] -= 1
+        if left[0] == 0:
+            left.pop(0)
+            assert site.process is not None
+            os.killpg(site.process.pid, signal.SIGKILL)
+            return Answer(fault="close")
+        return done
+
+    site.sink.api.serve(path, answer)
+    assert [site.run() for _ in range(3)] == [-signal.SIGKILL, -signal.SIGKILL, 0]
+    assert site.sink.applied == {str(n): 1 for n in range(40)}
+    requests = {"/contacts": 40, "/batch": 14}[path]
+    repeated = len(site.sink.keys) - len(set(site.sink.keys))
+    assert len(set(site.sink.keys)) == requests, "each attempt repeats the keys"
+    assert repeated <= 2 * 2, "what was under way at each death, and no more"
+    assert site.run() == 0
+    assert len(site.sink.keys) == requests + repeated, "nothing new, nothing sent"
+
+
+def test_refused_records_are_dead_letters_of_their_destination(site: Site) -> None:
+    project = site.declare("{connector: crm, table: many, mode: append}")
+    site.drop("1", *range(10))
+    site.sink.refuses = lambda record: "no such owner" if record["id"] in {3, 4} else None
+    report = run(project, RunRequest("contacts"))
+    rows = report.to_json()["rows"]
+    assert (report.status, rows["read"], rows["rejected"], rows["loaded"]) == (
+        "success", 10, 2, {"crm": 8, "warehouse": 10},
+    )  # fmt: skip
+    letters = dead_letters(project, "contacts")
+    assert [(each["record"]["id"], each["rule"], each["reason"]) for each in letters] == [
+        (3, "destination:crm", "no such owner"),
+        (4, "destination:crm", "no such owner"),
+    ]
+    site.sink.refuses = lambda record: "still not" if record["id"] == 4 else None
+    again = replay_dead_letters(project, "contacts")
+    assert (again.status, again.rejected, again.destinations["crm"].rows) == ("success", 1, 1), again.error
+    assert [(each["record"]["id"], each["reason"]) for each in dead_letters(project, "contacts")] == [(4, "still not")]
+    site.sink.refuses = lambda _: None
+    assert replay_dead_letters(project, "contacts").destinations["crm"].rows == 1
+    assert dead_letters(project, "contacts") == []
+    assert site.sink.applied == {str(n): 1 for n in range(10)}
+    assert site.ids_in_the_warehouse() == list(range(10)), "the other destination had them, and has them once"
+
+
+def test_an_api_that_is_down_is_caught_up_with(site: Site) -> None:
+    project = site.declare("{connector: crm, table: one, mode: append}")
+    site.drop("1", 1, 2, 3)
+    site.sink.before.extend([Answer(status=503)] * 9)
+    report = run(project, RunRequest("contacts"))
+    assert (report.status, report.destinations["crm"].status) == ("partial", "failed")
+    site.sink.before.clear()
+    site.drop("2", 4, 5)
+    report = run(project, RunRequest("contacts"))
+    assert (report.status, report.destinations["crm"].rows) == ("success", 5), report.error
+    assert site.sink.applied == {str(n): 1 for n in range(1, 6)}
+
+
+def test_batches_that_a_crash_left_waiting_are_sent_one_by_one(site: Site) -> None:
+    """Joined with what came later, rows of an earlier batch would get other keys."""
+    project = site.declare("{connector: crm, table: upsert, mode: merge, key: [id]}")
+    site.drop("1", 1, 2)
+    site.sink.after.extend([Answer(status=500)] * 9)
+    assert run(project, RunRequest("contacts")).status == "partial"
+    site.sink.after.clear()
+    site.drop("2", 2, 3)
+    (site.root / "in" / "2.jsonl").write_text('{"id": 2, "at": 9, "name": "new"}\n')
+    assert run(project, RunRequest("contacts")).status == "success"
+    assert site.sink.stored["2"]["name"] == "new"
+    assert site.sink.applied == {"1": 1, "2": 2}
+
+
+def test_a_table_that_is_not_declared_is_named(site: Site) -> None:
+    project = site.declare("{connector: crm, table: nothing, mode: append}")
+    site.drop("1", 1)
+    report: Any = run(project, RunRequest("contacts"))
+    assert "Table `nothing` is not declared in this connector. Tables: one, many, upsert." in str(report.error)
