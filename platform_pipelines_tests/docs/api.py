@@ -1,4 +1,4 @@
-"""The API that the page on HTTP APIs reads: contacts behind a token, ten at a time, sorted by their cursor."""
+"""The APIs of the pages on HTTP: contacts behind a token, ten at a time, sorted by their cursor; people of known owners."""
 
 from __future__ import annotations
 
@@ -21,3 +21,21 @@ def serve_contacts(api: ApiServer) -> None:
         return Answer(json={"results": found[start : start + _SIZE], "paging": {"next": {"after": after}}})
 
     api.serve("/contacts", contacts)
+
+
+def take_people(api: ApiServer) -> None:
+    """Take records at ``/people`` whose owner is known; ``/owners`` makes one known."""
+    owners = {7}
+
+    def people(asked: Asked) -> Answer:
+        owner = asked.json()["owner"]
+        if owner not in owners:
+            return Answer(status=422, json={"error": f"unknown owner {owner}"})
+        return Answer(status=201, json={})
+
+    def known(asked: Asked) -> Answer:
+        owners.add(asked.json()["id"])
+        return Answer(status=201, json={})
+
+    api.serve("/people", people)
+    api.serve("/owners", known)

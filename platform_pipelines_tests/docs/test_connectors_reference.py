@@ -9,7 +9,7 @@ from platform_pipelines.formats.options import TextOptions
 from platform_pipelines_tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs/reference/connectors.md").read_text()
-DESCRIBED = {"files", "duckdb", "postgres", "sql", "memory", "logger", "rest"}
+DESCRIBED = {"files", "duckdb", "postgres", "sql", "memory", "logger", "rest", "http"}
 TYPES = [name for name in connector_types() if name in DESCRIBED]
 
 

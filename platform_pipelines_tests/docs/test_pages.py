@@ -7,7 +7,7 @@ import yaml
 
 from platform_pipelines.spec import Catalog, ConnectorSpec, pipeline_from_config
 from platform_pipelines_tests.api_server import ApiServer
-from platform_pipelines_tests.docs.api import serve_contacts
+from platform_pipelines_tests.docs.api import serve_contacts, take_people
 from platform_pipelines_tests.docs.pages import ROOT, Block, blocks, pages, play
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def api_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An API at the address in ``API_URL``."""
     with ApiServer() as api:
         serve_contacts(api)
+        take_people(api)
         monkeypatch.setenv("API_URL", api.url)
         yield
 
