@@ -72,14 +72,9 @@ class Incoming:
 
 @contextlib.contextmanager
 def incoming(
-    context: Context,
-    log: FeedLog,
-    spec: DestinationSpec,
-    batches: Sequence[tuple[Manifest, Verdict]],
-    *,
-    stable: bool = False,
+    context: Context, log: FeedLog, spec: DestinationSpec, batches: Sequence[tuple[Manifest, Verdict]]
 ) -> Iterator[Incoming]:
-    """Prepare the rows of these batches for a destination; ``stable`` rows come in the same order each time.
+    """Prepare the rows of these batches for a destination.
 
     Raises:
         InvalidData: a key column is missing or holds NULL.
@@ -104,7 +99,8 @@ def incoming(
             if duplicated:
                 query = _newest(spec.key, cursor, schema)
                 rows = connection.execute(f"select count(*) from ({query})").fetchall()[0][0]
-            query += " order by _file, _row" if stable else ""
+            if not context.connector(spec.connector).atomic:  # a load that broke off goes on in the same order
+                query += " order by _file, _row"
         same = all(verdict.schema == schema for _, verdict in batches if verdict.files)
         files = tuple(paths) if rows == total and same else ()
         yield Incoming(log.feed, schema, rows, total - rows, cursor, files, connection, query)

@@ -182,7 +182,7 @@ def _sealed_in_order(log: FeedLog, epoch: int, done: int, whole: int) -> list[tu
 def _load_group(target: Target, group: Pending, total: Loaded) -> Loaded:
     context, connector, name = target.context, target.connector, target.spec.name
     _check_columns(target, group)
-    with incoming(context, target.log, target.spec, group.batches, stable=not connector.atomic) as rows:
+    with incoming(context, target.log, target.spec, group.batches) as rows:
         order = replace(ordered(target, group, rows.schema, rows.rows), files=rows.files)
         receipt = connector.load(order, rows.reader(context, name))  # type: ignore[attr-defined]
     check(order, receipt, name)
