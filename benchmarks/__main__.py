@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from benchmarks import api, flights, launching, location, postgres, python_transform, sidebyside
+from benchmarks import api, flights, launching, location, postgres, python_transform, scale, sidebyside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +17,7 @@ _TABLES: dict[str, Callable[[argparse.Namespace], None]] = {
     "api": lambda options: api.compare(options.repeats),
     "location": lambda options: location.compare(options.repeats),
     "launch": lambda options: launching.compare(options.repeats),
+    "scale": lambda options: scale.compare(options.repeats),
     "sidebyside": lambda options: sidebyside.compare(
         options.work, options.rows[0], options.repeats, write=not options.work and options.rows[0] == _PAGE_ROWS
     ),

@@ -14,6 +14,9 @@ from platform_pipelines.errors import UsageError
 if TYPE_CHECKING:
     from platform_pipelines.engine import Project
 
+#: partitions in the table at most; a person looks at the newest
+SHOWN = 200
+
 
 @click.command("state", short_help="Show watermark, batches, offsets, history; reset, rewind, explain a row.")
 @pipeline_argument
@@ -71,13 +74,16 @@ def _look(project: Project, name: str, partition: str | None, chosen: dict[str, 
 def _state(project: Project, name: str, *, as_json: bool) -> None:
     from platform_pipelines.engine import state
 
-    body = state(project, name).to_json()
+    found = state(project, name, None if as_json else SHOWN)
+    body = found.to_json()
     if as_json:
         write_json(body)
     elif not body["feeds"]:
         write(f"Nothing has landed yet. Run it: `pipelines run {name}`.")
     else:
         _show(name, body)
+    if found.others:
+        note(f"{count(found.others, 'earlier partition')} not shown; `--json` has all.")
 
 
 def _reset(project: Project, name: str, partition: str | None, *, yes: bool) -> None:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.refused_rows import BOOKKEEPING
 from platform_pipelines.engine.refusing import added, as_verdict, refused, resend
-from platform_pipelines.engine.replaying import is_unread, land_replay, open_verdicts
+from platform_pipelines.engine.replaying import count_open, is_unread, land_replay, newest_open
 from platform_pipelines.engine.running import close, load_all, recorded
 from platform_pipelines.engine.sample import show
 from platform_pipelines.engine.summary import Outcome
@@ -50,7 +51,7 @@ def dead_letters(project: Project, name: str, limit: int | None = None) -> list[
     found: list[dict[str, Any]] = []
     for feed in project.store.feeds(name):
         log = project.store.feed(feed)
-        for verdict in [*map(as_verdict, reversed(refused(log))), *reversed(open_verdicts(log))]:
+        for verdict in chain(map(as_verdict, reversed(refused(log))), newest_open(log)):
             for letter in letters(log, verdict):
                 if limit is not None and len(found) >= limit:
                     return found
@@ -61,9 +62,7 @@ def dead_letters(project: Project, name: str, limit: int | None = None) -> list[
 def count_dead_letters(project: Project, name: str) -> int:
     """How many dead letters are open."""
     logs = [project.store.feed(feed) for feed in project.store.feeds(name)]
-    return sum(each.rejected for log in logs for each in open_verdicts(log)) + sum(
-        each.rows for log in logs for each in refused(log)
-    )
+    return sum(count_open(log) + sum(each.rows for each in refused(log)) for log in logs)
 
 
 def replay_dead_letters(project: Project, name: str) -> RunReport:

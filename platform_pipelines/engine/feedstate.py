@@ -83,10 +83,17 @@ class FeedState:
 
 @dataclass(frozen=True, slots=True)
 class StateReport:
-    """All feeds of a pipeline."""
+    """The feeds of a pipeline.
+
+    Attributes:
+        pipeline: its name.
+        feeds: those that were looked at.
+        others: how many were not, all of them before these by their keys.
+    """
 
     pipeline: str
     feeds: tuple[FeedState, ...]
+    others: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``state --json`` prints: the newest feed's figures on top, all feeds below."""
@@ -102,14 +109,21 @@ class StateReport:
         }
 
 
-def state(project: Project, name: str) -> StateReport:
+def state(project: Project, name: str, newest: int | None = None) -> StateReport:
     """The state of every feed that has a log.
+
+    Args:
+        project: the project.
+        name: the pipeline.
+        newest: look at so many feeds only, the last ones by their keys; None for all.
 
     Raises:
         UsageError: no such pipeline.
     """
     context = Context(project=project, pipeline=project.pipeline(name), token="")
-    return StateReport(name, tuple(_feed_state(context, feed) for feed in project.store.feeds(name)))
+    feeds = project.store.feeds(name)
+    asked = feeds if newest is None else feeds[-newest:]
+    return StateReport(name, tuple(_feed_state(context, feed) for feed in asked), len(feeds) - len(asked))
 
 
 def _feed_state(context: Context, feed: Feed) -> FeedState:

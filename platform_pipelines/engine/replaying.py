@@ -61,13 +61,36 @@ def is_unread(path: Path) -> bool:
 
 def open_verdicts(log: FeedLog) -> list[Verdict]:
     """Sealed verdicts of the live epoch, with the dead letters that no replay has taken up and how many they are."""
+    return list(reversed(list(newest_open(log))))
+
+
+def newest_open(log: FeedLog) -> Iterator[Verdict]:
+    """The verdicts of :func:`open_verdicts`, newest first, each read when it is asked for."""
     epoch = log.live_epoch()
     if epoch is None:
-        return []
+        return
     taken, whole = _taken(log, epoch)
-    verdicts = (log.verdict(epoch, sequence) for sequence in sorted(log.sealed(epoch) - whole))
-    left = ((each, tuple(file for file in each.dead if file.path not in taken)) for each in verdicts if each)
-    return [dataclasses.replace(each, dead=dead, rejected=sum(f.rows for f in dead)) for each, dead in left if dead]
+    for sequence in sorted(log.sealed(epoch) - whole, reverse=True):
+        verdict = log.verdict(epoch, sequence)
+        dead = tuple(file for file in verdict.dead if file.path not in taken) if verdict else ()
+        if verdict and dead:
+            yield dataclasses.replace(verdict, dead=dead, rejected=sum(file.rows for file in dead))
+
+
+def count_open(log: FeedLog) -> int:
+    """How many dead letters no replay has taken up; only batches that one has are opened."""
+    epoch = log.live_epoch()
+    if epoch is None:
+        return 0
+    files, whole = _taken(log, epoch)
+    touched = whole | {item["sequence"] for each in log.replays(epoch) for item in each.replays}
+    verdicts = (log.verdict(epoch, sequence) for sequence in touched & log.sealed(epoch))
+    dead = (file for verdict in verdicts if verdict for file in verdict.dead if _is_taken(verdict, file, files, whole))
+    return log.dead(epoch) - sum(file.rows for file in dead)
+
+
+def _is_taken(verdict: Verdict, file: DataFile, files: set[str], whole: set[int]) -> bool:
+    return verdict.sequence in whole or file.path in files
 
 
 def land_replay(context: Context, log: FeedLog) -> bool:

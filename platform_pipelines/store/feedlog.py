@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.errors import OffsetConflict, StoreCorrupt
 from platform_pipelines.model import Offset
-from platform_pipelines.store import effects
+from platform_pipelines.store import effects, totals
 from platform_pipelines.store.locks import locked
 from platform_pipelines.store.manifest import Manifest
 from platform_pipelines.store.verdict import Verdict
@@ -129,9 +130,16 @@ class FeedLog:
         return self.manifest(epoch, sequences[-1]) if sequences else None
 
     def rows(self, epoch: int) -> int:
-        """Rows landed in an epoch, without opening more of each manifest than needed."""
+        """Rows landed in an epoch."""
         folder = self.epoch_folder(epoch)
-        return sum(json.loads((folder / f"{n:06d}.json").read_bytes())["rows"] for n in self.sequences(epoch))
+        so_far = totals.kept(folder)
+        return so_far.rows + sum(totals.landed(folder, n) for n in self.sequences(epoch) if n > so_far.through)
+
+    def dead(self, epoch: int) -> int:
+        """Dead letters in an epoch, taken up by a replay or not."""
+        folder = self.epoch_folder(epoch)
+        so_far = totals.kept(folder)
+        return so_far.dead + sum(totals.rejected(folder, n) for n in self.sealed(epoch) if n > so_far.through)
 
     def commit(self, manifest: Manifest) -> None:
         """Commit a batch: its files must be durable before.
@@ -242,16 +250,20 @@ class FeedLog:
     # what a crash left behind
 
     def sweep(self) -> None:
-        """Remove attempts and marks that no manifest and no verdict refers to; call it with the lock held."""
+        """Remove attempts and marks that no manifest and no verdict refers to; call it with the lock held.
+
+        The sums over many batches are brought forward besides.
+        """
         for epoch in self.epochs():
             folder = self.epoch_folder(epoch)
             effects.sweep(folder)
             committed, sealed = set(self.sequences(epoch)), self.sealed(epoch)
-            for path in folder.iterdir():
-                match = _ATTEMPT.fullmatch(path.name) or _REPLAY.fullmatch(path.name)
-                known = sealed if path.name.endswith(".valid") else committed
+            for name in _names(folder):
+                match = _ATTEMPT.fullmatch(name) or _REPLAY.fullmatch(name)
+                known = sealed if name.endswith(".valid") else committed
                 if match and int(match[1]) not in known:
-                    effects.remove(path)
+                    effects.remove(folder / name)
+            totals.bring_forward(folder, committed, sealed)
         effects.sweep(self.folder / "offsets")
 
     def _conflict(self, what: str) -> str:
@@ -277,6 +289,6 @@ def _holds_rows(attempt: Path) -> bool:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return [path.name for path in folder.iterdir()]
+        return os.listdir(folder)  # noqa: PTH208 - tens of thousands of names, of which no paths are made
     except FileNotFoundError:
         return []

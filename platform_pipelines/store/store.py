@@ -62,7 +62,8 @@ class Store:
         folder = self._pipeline(pipeline) / "feeds"
         if not folder.is_dir():
             return []
-        names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir())
         return [Feed(pipeline, None if name == "all" else unquote(name.removeprefix("p-"))) for name in names]
 
     def check_writable(self) -> None:

@@ -229,3 +229,12 @@ def test_modules_beside_the_workspace_are_found(orders: Folder) -> None:
     path.write_text(path.read_text() + "transforms:\n  - function: tidying:tidy\n")
     body = orders.type("run", "orders", "--json").json
     assert (body["status"], body["rows"]["filtered"]) == ("success", 2)
+
+
+def test_of_very_many_partitions_the_newest_are_shown(days: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    days.type("run", "days")
+    monkeypatch.setattr("platform_pipelines.cli.state.SHOWN", 1)
+    answer = days.type("state", "days")
+    assert [line.split()[0] for line in answer.out.splitlines()] == ["PARTITION", "2026-01-03"]
+    assert answer.err.endswith("2 earlier partitions not shown; `--json` has all.\n")
+    assert len(days.type("state", "days", "--json").json["feeds"]) == 3
