@@ -97,7 +97,7 @@ def journal(state: str, base_url: str, load: Load) -> Iterator[Journal]:
     place = hashlib.sha256(f"{base_url}\n{load.table}\n{load.destination}".encode()).hexdigest()[:16]
     folder = Path(state) / "http" / place / load.feed.pipeline / load.feed.folder
     durable.make_folder(folder)
-    with (folder / "lock").open("wb") as lock:
+    with durable.open_to_append(folder / "lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _remove_old(folder, load.previous)
         batch = hashlib.sha256(load.batch.encode()).hexdigest()[:12]
