@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    Count = Callable[[str, int], None]
+
+LOADERS = 8
 PARTITIONS = 20
 ROWS = 40
 #: what two runs may say of each other; anything else is a fault
@@ -159,17 +162,32 @@ def pipeline(name: str, table: str, mode: str, stream: str = "events") -> str:
 
 
 @pytest.mark.timeout(600)
-def test_eight_runs_of_one_feed_append_each_row_once(site: Site) -> None:
+def test_eight_runs_of_one_feed_append_each_row_once(site: Site, cases: Count) -> None:
     site.declare("log", pipeline("log", "log", "append").replace(", key: [id]", ""))
     reports = [site.end(process) for process in [site.start("run", "log", "--json") for _ in range(8)]]
     assert sum(report["status"] in {"success", "nothing_new"} for report in reports) >= 1
     assert site.run("log")["status"] in {"success", "nothing_new"}
     assert site.run("log")["status"] == "nothing_new"
     everywhere(site, "log", source(site))
+    cases("concurrent runs of one feed", len(reports))
 
 
 @pytest.mark.timeout(600)
-def test_two_pipelines_into_one_table(site: Site) -> None:
+def test_eight_loaders_into_one_table_that_none_finds_there(site: Site, cases: Count) -> None:
+    for number in range(LOADERS):
+        name = f"part{number}"
+        site.sql(f"create table {name} as select * from events where id % {LOADERS} = {number}")
+        site.declare(name, pipeline(name, "shared", "append", name).replace(", key: [id]", ""))
+    for process in [site.start("run", f"part{number}", "--json") for number in range(LOADERS)]:
+        site.end(process)
+    for number in range(LOADERS):
+        assert site.run(f"part{number}")["error"] is None
+    everywhere(site, "shared", source(site))
+    cases("loaders of one table at once", LOADERS)
+
+
+@pytest.mark.timeout(600)
+def test_two_pipelines_into_one_table(site: Site, cases: Count) -> None:
     """Both know all keys, one of them older versions: the newer version of each stays."""
     site.sql("create table old as select id, day, at - interval '1 day' as at, 'old' as v from events where id <= 500")
     site.sql(
@@ -184,10 +202,11 @@ def test_two_pipelines_into_one_table(site: Site) -> None:
         assert site.run(name)["error"] is None
     own = Counter({row: 1 for row in source(site, "old") if row[1] == "own"})
     everywhere(site, "shared", source(site) + own)
+    cases("concurrent runs of two pipelines into one table", len(processes))
 
 
 @pytest.mark.timeout(600)
-def test_a_backfill_in_random_order_while_the_live_schedule_ticks(site: Site) -> None:
+def test_a_backfill_in_random_order_while_the_live_schedule_ticks(site: Site, cases: Count) -> None:
     """Twenty partitions by four processes; two more run what is due, and the source changes meanwhile."""
     site.declare("daily", DAILY + DESTINATIONS % {"table": "daily", "mode": "merge"})
     seed = int(os.environ.get("PIPELINES_TEST_SEED") or random.SystemRandom().randrange(10**9))
@@ -204,6 +223,7 @@ def test_a_backfill_in_random_order_while_the_live_schedule_ticks(site: Site) ->
         site.end(process)
     assert site.run("daily", *(f"--partition={key}" for key in keys))["error"] is None
     everywhere(site, "daily", source(site))
+    cases("partitions backfilled while others run", PARTITIONS)
 
 
 class Watch(threading.Thread):
@@ -228,7 +248,7 @@ class Watch(threading.Thread):
 
 
 @pytest.mark.timeout(600)
-def test_a_reader_sees_only_old_or_new_while_a_table_is_replaced(site: Site) -> None:
+def test_a_reader_sees_only_old_or_new_while_a_table_is_replaced(site: Site, cases: Count) -> None:
     """Each generation has rows of one value; a reader never meets two, none, or some."""
     site.sql("create table generation as select i as id, '0' as v from generate_series(1, 20000) i")
     site.declare("whole", WHOLE)
@@ -247,6 +267,7 @@ def test_a_reader_sees_only_old_or_new_while_a_table_is_replaced(site: Site) -> 
             watch.join()
     for watch in watches:
         assert (watch.failure, set(watch.looks)) == (None, {(20000, 1)})
+        cases("looks of readers while tables are replaced", len(watch.looks))
     everywhere(site, "whole", Counter({(i, "4"): 1 for i in range(1, 20001)}))
 
 
