@@ -82,7 +82,10 @@ def _make(prefix: str, parent: Path | None) -> tuple[Path, int]:
     while True:
         path = (parent or Path(tempfile.gettempdir())) / f"{prefix}{uuid.uuid4().hex}"
         path.mkdir(mode=0o700)
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # swept before it could be locked
+            continue
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists():

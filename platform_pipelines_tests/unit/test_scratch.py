@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,3 +76,24 @@ def test_what_a_killed_creation_left_beside_a_duckdb_file_goes(tmp_path: Path) -
     (left / "w.duckdb").write_bytes(b"half")
     DuckDBConnector(type="duckdb", path=tmp_path / "w.duckdb").tidy("raw.t")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_swept_before_it_can_be_locked_is_made_anew(tmp_path: Path) -> None:
+    done = threading.Event()
+
+    def keep_sweeping() -> None:
+        while not done.is_set():
+            scratch.sweep("s-", tmp_path)
+
+    sweepers = [threading.Thread(target=keep_sweeping) for _ in range(3)]
+    for each in sweepers:
+        each.start()
+    try:
+        for _ in range(300):
+            folder = Scratch("s-", tmp_path)
+            assert folder.path.is_dir()
+            folder.close()
+    finally:
+        done.set()
+        for each in sweepers:
+            each.join()
