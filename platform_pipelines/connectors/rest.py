@@ -141,7 +141,7 @@ class RestConnector(HttpSettings, Connector):
         """The first request, secrets masked, and what is done with the answers."""
         spec = self._spec(stream, window)
         values = {match["field"]: match[0] for match in spec.placeholders()}
-        first = pager_of(spec.pagination).first() if spec.pagination.type != "auto" else Turn()
+        first = pager_of(spec.pagination, spec.method).first() if spec.pagination.type != "auto" else Turn()
         request = build(spec, first, window, values)
         url = mask_text(with_params(absolute(self.base_url, request.url), request.params))
         for written in (*values.values(), *(f"{{{name}}}" for name in spec.lookups)):

@@ -106,7 +106,7 @@ class Sequence:
             self._early.close()
 
     def _pages(self) -> Iterator[Fetched]:
-        pager = None if isinstance(self._pagination, AutoPages) else pager_of(self._pagination)
+        pager = None if isinstance(self._pagination, AutoPages) else pager_of(self._pagination, self._spec.method)
         turn = pager.first() if pager else pager_of(AutoPages()).first()
         self._check_turn(turn)
         asked = time.monotonic()
@@ -120,7 +120,7 @@ class Sequence:
             if pager is None:
                 auto = AutoPages(max_pages=self._most, repeated=self._pagination.repeated)
                 self._pagination = rest_auto.pagination(auto, page.envelope, page.count, response)
-                pager = pager_of(self._pagination)
+                pager = pager_of(self._pagination, self._spec.method)
             yield Fetched(page, response.shown_url, began(response, waited) if first and self._caps else None)
             if first and self._concurrency > 1:
                 planned = self._ahead(pager, turn, answer)

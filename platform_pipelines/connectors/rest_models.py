@@ -34,15 +34,19 @@ class CursorParam(Frozen):
     """How the API is asked for what is new.
 
     Attributes:
-        param: query parameter that takes the watermark; not needed where ``{cursor}`` stands in ``params`` or ``body``.
-        until: query parameter that takes the upper bound, where there is one.
+        param: parameter that takes the watermark; not needed where ``{cursor}`` stands in ``params`` or ``body``.
+        until: parameter that takes the upper bound, where there is one.
+        place: where these go; with POST in the body if not given, else in the query.
         format: how the value is written.
         capped: whether records that changed since the read began, by the server's clock, are left to the next one.
             Where records do not come in the order of the cursor, one that changes meanwhile is missed without it.
     """
 
-    param: Text | None = Field(default=None, description="Query parameter that takes the watermark.")
-    until: Text | None = Field(default=None, description="Query parameter that takes the upper bound.")
+    param: Text | None = Field(default=None, description="Parameter that takes the watermark.")
+    until: Text | None = Field(default=None, description="Parameter that takes the upper bound.")
+    place: Literal["query", "body"] | None = Field(
+        default=None, alias="in", description="Where these go: `query`, or `body`, as with POST by default."
+    )
     format: Format = Field(default="iso8601", description="`iso8601`, `epoch`, `epoch_ms` or a strftime pattern.")
     capped: Flag = Field(
         default=False, description="Records that changed since the read began, by the server's clock, come next time."
@@ -147,6 +151,9 @@ class RestStream(Frozen):
         if self.body is not None and self.method != "POST":
             msg = "`body` needs `method: POST`"
             raise ValueError(msg)
+        if self.method != "POST" and "body" in {self.cursor.place, getattr(self.pagination, "place", None)}:
+            msg = "`in: body` needs `method: POST`"
+            raise ValueError(msg)
         parents = {match["stream"] for match in self.placeholders()} - {"cursor"}
         if len(parents) > 1:
             msg = f"the placeholders name {' and '.join(sorted(parents))}; a stream has one parent"
@@ -169,6 +176,10 @@ class RestStream(Frozen):
             return self
         given = {name: getattr(self, name) for name in self.model_fields_set - {"whole"}}
         return RestStream.model_validate({**given, **self.whole})
+
+    def placed(self, place: Literal["query", "body"] | None) -> Literal["query", "body"]:
+        """Where parameters go."""
+        return place or ("body" if self.method == "POST" else "query")
 
     @property
     def parent(self) -> str | None:

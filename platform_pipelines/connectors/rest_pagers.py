@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from platform_pipelines.connectors.rest_paging_models import CursorTokens, LinkHeaders, NextLinks, Offsets, PageNumbers
+from platform_pipelines.connectors.rest_paging_models import (
+    Asked,
+    CursorTokens,
+    LinkHeaders,
+    NextLinks,
+    Offsets,
+    PageNumbers,
+)
 from platform_pipelines.errors import InvalidData
 
 if TYPE_CHECKING:
@@ -123,10 +130,10 @@ class NumberPager:
         return _whole(self._spec.total.find(page.document), str(self._spec.total), page.response)
 
     def _turn(self, number: int) -> Turn:
-        params = [(self._spec.param, str(self._spec.start + number - 1))]
+        values = {self._spec.param: self._spec.start + number - 1}
         if self._spec.size_param and self._spec.size:
-            params.append((self._spec.size_param, str(self._spec.size)))
-        return Turn(tuple(params), number=number)
+            values[self._spec.size_param] = self._spec.size
+        return _turn(values, self._spec.place, number)
 
     def _check_size(self, turn: Turn, page: Answered) -> None:
         """Refuse pages whose size changed: numbers then leave records out or bring them twice."""
@@ -156,8 +163,7 @@ class OffsetPager:
 
     def following(self, turn: Turn, page: Answered) -> Turn | None:
         """Behind the records that came."""
-        # a first page that was asked for before its paging was known has no offset
-        at = (int(turn.params[0][1]) if turn.params else self._spec.start) + page.count
+        at = self._at(turn) + page.count
         total = self._total(page)
         if total is not None and page.count:
             return self._turn(at, turn.number + 1) if at - self._spec.start < total else None
@@ -183,10 +189,14 @@ class OffsetPager:
         return _whole(self._spec.total.find(page.document), str(self._spec.total), page.response)
 
     def _turn(self, at: int, number: int) -> Turn:
-        params = [(self._spec.param, str(at))]
+        values = {self._spec.param: at}
         if self._spec.limit_param and self._spec.limit:
-            params.append((self._spec.limit_param, str(self._spec.limit)))
-        return Turn(tuple(params), number=number)
+            values[self._spec.limit_param] = self._spec.limit
+        return _turn(values, self._spec.place, number)
+
+    def _at(self, turn: Turn) -> int:
+        """The offset that was asked for; a first page asked for before its paging was known had none."""
+        return int({**dict(turn.params), **turn.body}.get(self._spec.param, self._spec.start))
 
 
 class TokenPager(_OneByOne):
@@ -216,9 +226,7 @@ class TokenPager(_OneByOne):
             return None
         if isinstance(token, dict | list):
             raise InvalidData(_no_scalar(page, str(spec.path), token, "a token"))
-        if spec.place == "body":
-            return Turn(body={spec.param: token}, number=turn.number + 1)
-        return Turn(((spec.param, _text(token)),), number=turn.number + 1)
+        return _turn({spec.param: token}, spec.place, turn.number + 1)
 
 
 class LinkPager(_OneByOne):
@@ -242,8 +250,10 @@ class LinkPager(_OneByOne):
         return Turn(url=page.response.absolute(link), number=turn.number + 1) if link else None
 
 
-def pager_of(spec: Pagination) -> Pager:
+def pager_of(spec: Pagination, method: str = "GET") -> Pager:
     """The pager of a kind; ``auto`` is left to ``rest_auto``."""
+    if isinstance(spec, Asked) and spec.place is None and method == "POST":
+        spec = spec.model_copy(update={"place": "body"})
     if isinstance(spec, PageNumbers):
         return NumberPager(spec)
     if isinstance(spec, Offsets):
@@ -251,6 +261,13 @@ def pager_of(spec: Pagination) -> Pager:
     if isinstance(spec, CursorTokens):
         return TokenPager(spec)
     return LinkPager(spec) if isinstance(spec, NextLinks | LinkHeaders) else SinglePage()
+
+
+def _turn(values: Mapping[str, Any], place: str | None, number: int) -> Turn:
+    """A turn whose parameters go to their place."""
+    if place == "body":
+        return Turn(body=values, number=number)
+    return Turn(tuple((name, _text(value)) for name, value in values.items()), number=number)
 
 
 def _no_scalar(page: Answered, path: str, found: object, wanted: str) -> str:

@@ -26,13 +26,25 @@ class Pages(Frozen):
     )
 
 
+class Asked(Pages):
+    """What kinds have in common that ask by parameters.
+
+    Attributes:
+        place: where these go; with POST in the body if not given, else in the query.
+    """
+
+    place: Literal["query", "body"] | None = Field(
+        default=None, alias="in", description="Where the parameters go: `query`, or `body`, as with POST by default."
+    )
+
+
 class NoPages(Pages):
     """One answer holds everything."""
 
     type: Literal["none"] = "none"
 
 
-class PageNumbers(Pages):
+class PageNumbers(Asked):
     """Pages by number. They end with ``total``, else with a page that has no element."""
 
     type: Literal["page"] = "page"
@@ -47,7 +59,7 @@ class PageNumbers(Pages):
     )
 
 
-class Offsets(Pages):
+class Offsets(Asked):
     """Pages by the number of records before them. They end with ``total``, else with a page that has no element."""
 
     type: Literal["offset"] = "offset"
@@ -58,13 +70,12 @@ class Offsets(Pages):
     total: JsonPath | None = Field(default=None, description="Leads to the number of records.")
 
 
-class CursorTokens(Pages):
+class CursorTokens(Asked):
     """Each page names a token for the next. They end where there is none."""
 
     type: Literal["cursor"] = "cursor"
-    param: Text = Field(description="Parameter that takes the token; a path in the body if `in: body`.")
+    param: Text = Field(description="Parameter that takes the token; in the body its path there.")
     path: JsonPath = Field(description="Leads to the token.")
-    place: Literal["query", "body"] = Field(default="query", alias="in", description="Where the token goes.")
     has_more: JsonPath | None = Field(default=None, description="Leads to a value that is false on the last page.")
 
 

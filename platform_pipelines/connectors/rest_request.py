@@ -43,11 +43,12 @@ def build(spec: RestStream, turn: Turn, window: Window, parent: Mapping[str, str
     bounds = _bounds(spec, window)
     values = {f"{spec.parent}.{name}": value for name, value in parent.items()}
     params = _params(_filled(spec.params, values, bounds))
-    for name, value in ((spec.cursor.param, bounds["cursor"]), (spec.cursor.until, bounds["cursor.until"])):
-        if name is not None and value is not None:
-            params.append((name, value))
+    pairs = ((spec.cursor.param, bounds["cursor"]), (spec.cursor.until, bounds["cursor.until"]))
+    asked = {name: value for name, value in pairs if name is not None and value is not None}
+    in_body = spec.placed(spec.cursor.place) == "body"
+    params += () if in_body else asked.items()
     body = _filled(spec.body, values, bounds) if spec.body is not None else None
-    for path, value in turn.body.items():
+    for path, value in {**(_numbers(asked, spec, window) if in_body else {}), **turn.body}.items():
         body = _put(body or {}, path.split("."), value)
     if spec.method == "POST" and body is None:
         body = {}
@@ -55,10 +56,18 @@ def build(spec: RestStream, turn: Turn, window: Window, parent: Mapping[str, str
         # the server's own link holds the stream's parameters already
         return Request(spec.method, turn.url, (), spec.headers, json=body)
     path = PLACEHOLDER.sub(lambda match: quote(values[match[0][1:-1]], safe=""), spec.path)
-    asked = {name for name, _ in turn.params}
+    paging = {name for name, _ in turn.params}
     return Request(
-        spec.method, path, (*((n, v) for n, v in params if n not in asked), *turn.params), spec.headers, json=body
+        spec.method, path, (*((n, v) for n, v in params if n not in paging), *turn.params), spec.headers, json=body
     )
+
+
+def _numbers(asked: Mapping[str, str], spec: RestStream, window: Window) -> dict[str, Any]:
+    """Bounds as a body has them: numbers, where they are seconds or integers."""
+    moments = {"date", "timestamp", "timestamptz"}
+    kind = next((bound.kind for bound in (window.low, window.high) if bound is not None), None)
+    whole = kind == "int" or (kind in moments and spec.cursor.format in {"epoch", "epoch_ms"})
+    return {name: int(value) if whole else value for name, value in asked.items()}
 
 
 def _bounds(spec: RestStream, window: Window) -> dict[str, str | None]:

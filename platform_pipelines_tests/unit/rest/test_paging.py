@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from platform_pipelines.cursor import Cursor
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.model import Stream, Window
 from platform_pipelines_tests.api_pages import Paged, rows
@@ -24,7 +25,7 @@ STYLES = {
     "next_link": {"type": "next_link", "path": "next"},
     "link_header": {"type": "link_header"},
     "none": {"type": "none"},
-    "body": {"type": "cursor", "param": "paging.after", "path": "paging.next.after", "in": "body"},
+    "body": {"type": "cursor", "param": "paging.after", "path": "paging.next.after"},
 }
 
 
@@ -40,6 +41,31 @@ def test_every_record_comes_once(api: ApiServer, read: Reader, style: str, count
     Paged(api, rows(count))
     found = read.rows(**_path(style), pagination=STYLES[style], top={"concurrency": concurrency})
     assert [row["id"] for row in found] == list(range(count))
+
+
+@pytest.mark.parametrize(
+    ("paging", "asked"),
+    [
+        ({"type": "page", "param": "paging.page", "size_param": "size", "size": 2}, {"paging": {"page": 2}, "size": 2}),
+        ({"type": "offset", "limit": 2}, {"offset": 2, "limit": 2}),
+        ({"type": "cursor", "param": "after", "path": "next"}, {"after": 17}),
+    ],
+)
+def test_a_search_is_paged_in_its_body(
+    api: ApiServer, read: Reader, paging: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    at = "2026-01-02T00:00:00Z"
+    api.queue(Answer(json={"data": [{"at": at}, {"at": at}], "next": 17}))
+    api.serve("/s", Answer(json={"data": [], "next": None}))
+    spec = {"method": "POST", "records": "data", "cursor": {"param": "since", "format": "epoch"}, "body": {"q": "x"}}
+    window = Window("at", Cursor("timestamptz", "2026-01-01T00:00:00.5Z"))
+    list(read.connector(**spec, pagination=paging).read(Stream("s"), window, None))
+    assert api.asked[1].json() == {"q": "x", "since": 1_767_225_600, **asked}
+    assert not api.asked[1].params
+    api.queue(Answer(json={"data": [{"at": at}], "next": 17}))
+    list(read.connector(**spec, pagination={**paging, "in": "query"}).read(Stream("s"), window, None))
+    assert api.asked[-1].json() == {"q": "x", "since": 1_767_225_600}
+    assert api.asked[-1].params
 
 
 @pytest.mark.parametrize("style", ["cursor", "next_link", "link_header", "body"])

@@ -174,6 +174,8 @@ def test_a_field_of_the_name_of_the_parents_column_is_an_error(api: ApiServer, r
         ({"a": {"path": "/{b.id}"}, "b": {"path": "/{a.id}"}}, "feed each other in a circle"),
         ({"a": {"path": "/{b.id}/{c.id}"}, "b": {"path": "/"}, "c": {"path": "/"}}, "a stream has one parent"),
         ({"a": {"path": "/", "body": {}}}, "`body` needs `method: POST`"),
+        ({"a": {"path": "/", "pagination": {"type": "offset", "in": "body"}}}, "`in: body` needs `method: POST`"),
+        ({"a": {"path": "/", "cursor": {"param": "x", "in": "body"}}}, "`in: body` needs `method: POST`"),
         ({"a": {"path": "/{b.id}", "order": "ascending"}, "b": {"path": "/"}}, "Leave `order` out"),
         ({"a": {"path": "/", "records": "a..b"}}, "is not a path"),
         ({"a": {"path": "/", "records": "$.a["}}, "is not a JSONPath"),
