@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 #: seconds between two questions to a source
 INTERVAL = 60
+#: seconds that a partition rests at most after runs that failed
+_LONGEST_WAIT = 3600
+#: for how long failures count, and how many of the newest are looked at
+_REMEMBERED = dt.timedelta(hours=2)
+_LOOKED_AT = 1_000
+_FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -36,12 +42,14 @@ def change_sensor(project: Project, target: Target) -> dg.SensorDefinition | Non
 
         with masked():
             changed = changed_partitions(project, spec.name)
+        now = dt.datetime.now(dt.UTC)
         busy = _being_run(context.instance, target)
-        wanted = [key for key in changed if key not in busy]
+        resting = _resting(context.instance, target, now) if changed else {}
+        wanted = [key for key in changed if key not in busy and key not in resting]
         # a change that is still there after its run ended is asked for again, a minute later at the earliest
-        stamp = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        stamp = now.isoformat(timespec="seconds")
         requests = [target.request(f"{stamp}/{key}", key) for key in wanted]
-        skip = None if requests else dg.SkipReason(_why_not(changed, busy))
+        skip = None if requests else dg.SkipReason(_why_not(changed, busy, resting))
         return dg.SensorResult(run_requests=requests, skip_reason=skip)
 
     return dg.SensorDefinition(
@@ -57,16 +65,33 @@ def change_sensor(project: Project, target: Target) -> dg.SensorDefinition | Non
 def _being_run(instance: dg.DagsterInstance, target: Target) -> set[str]:
     """Partitions of the pipeline with a run that has not ended, whoever launched it."""
     runs = instance.get_runs(filters=dg.RunsFilter(statuses=_UNFINISHED))
-    landing = landing_key(target.spec.name)
-    own = [
-        run
-        for run in runs
-        if (run.job_name == target.spec.name if run.asset_selection is None else landing in run.asset_selection)
-    ]
-    return {run.tags[PARTITION_TAG] for run in own if PARTITION_TAG in run.tags}
+    return {run.tags[PARTITION_TAG] for run in runs if PARTITION_TAG in run.tags and _is_own(run, target)}
 
 
-def _why_not(changed: list[str], busy: set[str]) -> str:
+def _resting(instance: dg.DagsterInstance, target: Target, now: dt.datetime) -> dict[str, dt.datetime]:
+    """Partitions whose last runs failed, and when each may be run again: the wait doubles, up to an hour."""
+    since = now - _REMEMBERED
+    failed = dg.RunsFilter(statuses=_FAILED, updated_after=since)
+    ends: dict[str, list[float]] = {}
+    for record in instance.get_run_records(filters=failed, limit=_LOOKED_AT):
+        run = record.dagster_run
+        if PARTITION_TAG in run.tags and _is_own(run, target):
+            ends.setdefault(run.tags[PARTITION_TAG], []).append(record.end_time or record.update_timestamp.timestamp())
+    waits = {key: min(INTERVAL * 2 ** (len(times) - 1), _LONGEST_WAIT) for key, times in ends.items()}
+    until = {key: dt.datetime.fromtimestamp(max(ends[key]) + wait, dt.UTC) for key, wait in waits.items()}
+    return {key: moment for key, moment in until.items() if moment > now}
+
+
+def _is_own(run: dg.DagsterRun, target: Target) -> bool:
+    if not run.asset_selection:
+        return run.job_name == target.spec.name
+    return landing_key(target.spec.name) in run.asset_selection
+
+
+def _why_not(changed: list[str], busy: set[str], resting: dict[str, dt.datetime]) -> str:
     if not changed:
         return "No partition changed at the source."
-    return f"Changed partitions are being run already: {', '.join(key for key in changed if key in busy)}."
+    running = ", ".join(key for key in changed if key in busy)
+    waiting = ", ".join(f"{key} from {resting[key]:%H:%M} UTC" for key in changed if key in resting and key not in busy)
+    reasons = [f"Changed partitions are being run already: {running}."] if running else []
+    return " ".join(reasons + ([f"Their last runs failed; they are run again: {waiting}."] if waiting else []))

@@ -7,6 +7,9 @@ import dagster as dg
 import pytest
 
 from platform_pipelines.errors import SpecError
+from platform_pipelines.model import Feed
+from platform_pipelines.orchestration import sensors
+from platform_pipelines.orchestration.jobs import Target
 from platform_pipelines_tests.orchestration.conftest import DAILY, ORDERS
 
 if TYPE_CHECKING:
@@ -148,3 +151,32 @@ def test_a_partition_that_is_being_run_is_not_asked_for_again(sandbox: Sandbox, 
     context = dg.build_sensor_context(instance, definitions=definitions)
     requests = definitions.resolve_sensor_def("orders_changes").evaluate_tick(context).run_requests or []
     assert [request.partition_key for request in requests] == ["2024-01-01", "2024-01-03", "2024-01-04"]
+
+
+def test_a_partition_whose_runs_fail_rests_longer_each_time(
+    sandbox: Sandbox, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIPELINES_LOCK_WAIT", "0")
+    sandbox.write("orders.yaml", ORDERS + "retries: {max: 0}\n" + DAILY.replace("}", ", detect_changes: true}"))
+    definitions = sandbox.definitions()
+    job, sensor = definitions.resolve_job_def("orders"), definitions.resolve_sensor_def("orders_changes")
+
+    def asked() -> tuple[list[str | None], str | None]:
+        found = sensor.evaluate_tick(dg.build_sensor_context(instance, definitions=definitions))
+        return [request.partition_key for request in found.run_requests or []], found.skip_message
+
+    for key in ("2024-01-01", "2024-01-03", "2024-01-04"):
+        assert job.execute_in_process(instance=instance, partition_key=key).success
+    assert asked() == (["2024-01-02"], None)
+    with sandbox.project().store.feed(Feed("orders", "2024-01-02")).lock("another run"):
+        for _ in range(2):
+            assert not job.execute_in_process(
+                instance=instance, partition_key="2024-01-02", raise_on_error=False
+            ).success
+    requests, reason = asked()
+    assert requests == []
+    assert (reason or "").startswith("Their last runs failed; they are run again: 2024-01-02 from ")
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=2 * sensors.INTERVAL + 1)
+    assert sensors._resting(instance, Target(sandbox.project().pipeline("orders"), own=True), later) == {}
+    monkeypatch.setattr(sensors, "INTERVAL", 0)
+    assert asked() == (["2024-01-02"], None)
