@@ -89,8 +89,12 @@ class DuckDBQuery:
 
         reader = self._connection.execute(self.sql(window)).to_arrow_reader(BATCH_ROWS)
         schema = self._with_types(reader.schema)
+        empty = True
         for batch in reader:
+            empty = False
             yield Page((pa.RecordBatch.from_arrays(batch.columns, schema=schema),))
+        if empty:  # the columns are known all the same
+            yield Page((pa.RecordBatch.from_arrays([pa.array([], each.type) for each in schema], schema=schema),))
 
     def estimated_rows(self) -> int | None:
         """Rows of the table, if it is one."""

@@ -113,9 +113,13 @@ def pages(dsn: str, query: PostgresQuery, window: Window) -> Iterator[Page]:
         remote = f"select * from postgres_query('{name}', {literal(query.sql(window))})"
         reader = connection.execute(remote).to_arrow_reader(BATCH_ROWS)
         schema = pa.schema([c.field(f.type) for c, f in zip(query.read, reader.schema, strict=True)])
+        empty = True
         for batch in reader:
+            empty = False
             _check_overflow(batch)
             yield Page((pa.RecordBatch.from_arrays(batch.columns, schema=schema),))
+        if empty:  # the columns are known all the same
+            yield Page((pa.RecordBatch.from_arrays([pa.array([], each.type) for each in schema], schema=schema),))
 
 
 def _check_cursor(query: PostgresQuery, field: str) -> None:

@@ -206,6 +206,8 @@ def _check_columns(target: Target, group: Pending) -> None:
     ):
         return
     read = sum(manifest.read for manifest, _ in group.batches)
+    if not read:
+        return
     msg = (
         f"None of the {read} records of {target.log.feed.id} could be read, so there is no column to load, and "
         f"{target.spec.table} is as it was. See why: `pipelines dead-letters {target.context.pipeline.name}`."
