@@ -13,9 +13,9 @@ from platform_pipelines_tests.secrets.site import PLAIN, leak, place
 if TYPE_CHECKING:
     from platform_pipelines_tests.secrets.site import Site
 
-#: the name of a column, which rows and files are meant to bear
-COLUMNS = {"rest.streams.*.explode"}
-PATHS = [leaf.path for leaf in leaves() if leaf.path not in COLUMNS]
+#: the name of a column or a folder, which rows and files are meant to bear
+NAMES = {"rest.streams.*.explode", "http.state"}
+PATHS = [leaf.path for leaf in leaves() if leaf.path not in NAMES]
 
 
 def configuration(kind: str, api: ApiServer) -> dict[str, Any]:
@@ -27,6 +27,7 @@ def configuration(kind: str, api: ApiServer) -> dict[str, Any]:
         "postgres": {"dsn": "postgresql://127.0.0.1:1/x"},
         "sql": {"url": "sqlite:///a.db"},
         "rest": {"base_url": api.url, "retries": {"max": 0}, "streams": {"a.csv": {"path": "/x"}}},
+        "http": {"base_url": api.url, "retries": {"max": 0}, "tables": {"t": {"path": "/x"}}},
         "logger": {},
     }
     return {"type": kind, **given[kind]}
@@ -42,7 +43,7 @@ def test_no_field_shows_what_a_reference_stands_for(
     connection = place(configuration(kind, api), path, "${env://CANARY}")
     (site.root / "in").mkdir()
     (site.root / "in/a.csv").write_text("id\n1\n", encoding="utf-8")
-    source, destination = ("to", "it") if kind == "logger" else ("it", "to")
+    source, destination = ("to", "it") if kind in {"http", "logger"} else ("it", "to")
     pipeline = {
         "name": "p",
         "source": {"connector": source, "stream": "a.csv"},
