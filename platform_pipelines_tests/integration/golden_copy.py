@@ -33,7 +33,7 @@ _DAY = 24 * 60 * 60 * 1_000_000  # microseconds
 #: columns of the table, one for each type; names that need quoting everywhere
 NAMES = [f'{place} "{golden.kind}" Ü' for place, golden in enumerate(GOLDEN)]
 ROWS = max(len(golden.values) for golden in GOLDEN)
-TABLE = 'Every"thing ÄÖ.select'
+TABLE = 'Every"thing ÄÖ select'
 #: where each pipeline brings the table to, as ``schema.table``
 COPIES = {"out": "Out", "merged": "mer ged", "from_lake": "from_lake", "from_duck": "from_duck"}
 
