@@ -77,8 +77,16 @@ class Seen:
         for value in column.drop_null().to_pylist():
             _, digits, exponent = Decimal(str(value)).as_tuple()
             scale = max(0, -int(exponent))
-            self.scale = max(self.scale, scale)
+            self.scale = max(self.scale, scale - _zeros_at_end(digits, scale))
             self.whole = max(self.whole, len(digits) + max(0, int(exponent)) - scale)
+
+
+def _zeros_at_end(digits: tuple[int, ...], scale: int) -> int:
+    """How many digits after the point say nothing; a double did not keep them either."""
+    if not any(digits):
+        return scale
+    filled = max(place for place, digit in enumerate(digits) if digit)
+    return min(scale, len(digits) - 1 - filled)
 
 
 def kind_of(described: pa.Field[Any]) -> str:
