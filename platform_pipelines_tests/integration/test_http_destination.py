@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from platform_pipelines.engine import RunRequest, dead_letters, open_project, replay_dead_letters, run
+from platform_pipelines.engine import RunRequest, dead_letters, loading, open_project, replay_dead_letters, run
 from platform_pipelines_tests.api_server import Answer, Asked
 from platform_pipelines_tests.api_sink import Sink
 
@@ -190,3 +190,37 @@ def test_a_table_that_is_not_declared_is_named(site: Site) -> None:
     site.drop("1", 1)
     report: Any = run(project, RunRequest("contacts"))
     assert "Table `nothing` is not declared in this connector. Tables: one, many, upsert." in str(report.error)
+
+
+def test_refused_records_survive_a_death_before_they_are_written_down(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = site.declare("{connector: crm, table: one, mode: append}")
+    site.drop("1", 1, 2, 3)
+    site.sink.refuses = lambda record: "no" if record["id"] == 2 else None
+
+    def die(*_: Any) -> None:
+        message = "the machine is gone"
+        raise OSError(message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loading, "keep", die)
+        assert run(project, RunRequest("contacts")).destinations["crm"].status == "failed"
+    asked = len(site.sink.keys)
+    report = run(project, RunRequest("contacts"))
+    assert (report.status, report.rejected, report.destinations["crm"].rows) == ("success", 1, 2), report.error
+    assert [letter["record"]["id"] for letter in dead_letters(project, "contacts")] == [2]
+    assert len(site.sink.keys) == asked, "the journal knows every answer"
+
+
+def test_on_error_stop_and_batch_size_are_those_of_the_pipeline(site: Site) -> None:
+    project = site.declare("{connector: crm, table: many, mode: append, batch_size: 2, on_error: stop}")
+    site.drop("1", *range(6))
+    site.sink.refuses = lambda record: "no" if record["id"] == 2 else None
+    report = run(project, RunRequest("contacts"))
+    assert (report.status, dead_letters(project, "contacts")) == ("partial", [])
+    assert "`many` refuses a record of contacts: no Nothing more is sent" in str(report.error)
+    site.sink.refuses = lambda _: None
+    assert run(project, RunRequest("contacts")).destinations["crm"].rows == 6
+    assert site.sink.applied == {str(n): 1 for n in range(6)}
+    assert {len(asked.json()["inputs"]) for asked in site.sink.api.asked if asked.method == "POST"} <= {1, 2}

@@ -75,6 +75,25 @@ def test_rejected_by_a_rule_and_brought_back(world: World) -> None:
     assert found.destinations["out"].status == "loaded"
 
 
+def test_stopped_by_a_transform_that_renames_the_key(world: World) -> None:
+    """Its dead letter still has the columns of before."""
+    broken = [{"label": "Count", "map": {"key": "id", "at": "at", "n": {"from": "v", "convert": "int"}}}]
+    keyed = [MERGE | {"key": ["key"]}]
+    world.put([{"id": 1, "at": at(1), "v": "10"}, {"id": 2, "at": at(2), "v": "x"}])
+    project = merging(world, transforms=broken, destinations=keyed)
+    world.run(project)
+    body = only(why(project))
+    assert (body["outcome"], body["rule"]) == ("rejected", "transform:Count")
+    mended = [
+        {"label": "Count", "map": {"key": "id", "at": "at", "n": {"from": "gone", "convert": "int", "default": 0}}}
+    ]
+    project = merging(world, transforms=mended, destinations=keyed)
+    replay_dead_letters(project, "p")
+    found = why(project)
+    assert found.versions[0].detail.endswith("; brought back by batch 1/2")
+    assert found.destinations["out"].status == "loaded"
+
+
 def test_filtered_by_a_transform(world: World) -> None:
     transforms = [
         {"map": {"key": "id", "at": "at", "v": "v"}},
