@@ -231,7 +231,7 @@ class Sender:
             self._journal.add(kept)
         if stops and refused is not None:
             msg = (
-                f"`{self._load.table}` refuses a record of {self._load.feed.id}: {refused.reason} "
+                f"`{self._load.table}` refuses a record of {self._load.feed.id}: {refused.reason.rstrip('.')}. "
                 "Nothing more is sent, for `on_error` is stop. Mend the record or the table's declaration and run "
                 "again, or write `on_error: continue`, which makes a dead letter of it."
             )

@@ -219,7 +219,7 @@ def test_on_error_stop_and_batch_size_are_those_of_the_pipeline(site: Site) -> N
     site.sink.refuses = lambda record: "no" if record["id"] == 2 else None
     report = run(project, RunRequest("contacts"))
     assert (report.status, dead_letters(project, "contacts")) == ("partial", [])
-    assert "`many` refuses a record of contacts: no Nothing more is sent" in str(report.error)
+    assert "`many` refuses a record of contacts: no. Nothing more is sent" in str(report.error)
     site.sink.refuses = lambda _: None
     assert run(project, RunRequest("contacts")).destinations["crm"].rows == 6
     assert site.sink.applied == {str(n): 1 for n in range(6)}
