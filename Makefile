@@ -32,6 +32,7 @@ test: setup  ## run all tests; ARGS="-k word" for some. All: fails below 90 % co
 
 torture: setup  ## die at every moment of every kind of run, then by 1,000 SIGKILLs; hours. ARGS="--cases 'duckdb/*'"
 	@$(BIN)/python -m platform_pipelines_tests.torture $(ARGS)
+	$(if $(ARGS),,PIPELINES_EXAMPLES=50 $(BIN)/pytest --timeout 0 platform_pipelines_tests/property platform_pipelines_tests/integration/test_late_histories.py)
 
 check: setup  ## lint, format, types and import layers
 	$(BIN)/ruff check .

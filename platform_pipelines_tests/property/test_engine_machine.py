@@ -25,6 +25,7 @@ from platform_pipelines.errors import ConnectError
 from platform_pipelines.model import Page
 from platform_pipelines.spec import Catalog, ConnectorSpec, pipeline_from_config
 from platform_pipelines.store import Store
+from platform_pipelines_tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -283,4 +284,4 @@ class Engine(RuleBasedStateMachine):
 
 
 TestEngine = Engine.TestCase
-TestEngine.settings = settings(max_examples=50, stateful_step_count=20, deadline=None)
+TestEngine.settings = settings(max_examples=examples(50), stateful_step_count=20, deadline=None)
