@@ -8,7 +8,7 @@ CORE := spec store engine
 # tests run in so many processes
 WORKERS ?= 2
 
-.PHONY: help setup demo test torture check dev bench screenshot reference clean
+.PHONY: help setup demo test torture sizes check dev bench screenshot reference clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ test: setup  ## run all tests; ARGS="-k word" for some. All: fails below 90 % co
 torture: setup  ## die at every moment of every kind of run, then by 1,000 SIGKILLs; hours. ARGS="--cases 'duckdb/*'"
 	@$(BIN)/python -m platform_pipelines_tests.torture $(ARGS)
 	$(if $(ARGS),,PIPELINES_EXAMPLES=50 $(BIN)/pytest --timeout 0 platform_pipelines_tests/property platform_pipelines_tests/integration/test_late_histories.py)
+
+sizes: setup  ## very large fields, wide tables, a million files; an hour, 10 GB of disk
+	PIPELINES_TEST_SCALE=20 PIPELINES_DUCKDB_MEMORY=4GB $(BIN)/pytest --timeout=0 platform_pipelines_tests/hostile/test_sizes.py $(ARGS)
 
 check: setup  ## lint, format, types and import layers
 	$(BIN)/ruff check .

@@ -6,8 +6,10 @@ temporary files, which every part writes, and of files that vanish while they ar
 
 from __future__ import annotations
 
+import os
 import tempfile
 
+from platform_pipelines.duck import DEFAULT_MEMORY
 from platform_pipelines.errors import ConnectError, PipelinesError, UnexpectedError
 from platform_pipelines.spec.oneline import one_line
 
@@ -28,12 +30,24 @@ def of_the_system(error: Exception, doing: str) -> ConnectError | None:
     """A fault of the file system, with what to do about it; None for any other error."""
     import duckdb
 
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return _out_of_memory(error, doing)
     if not isinstance(error, OSError | duckdb.IOException):
         return None
     said = one_line(error).rstrip(".")
     found = ConnectError(
         f"{doing} was stopped, because a file cannot be read or written: {said}. Nothing is half done. Make room or "
         f"mend the disk, then run again; temporary files lie in {tempfile.gettempdir()} (TMPDIR)."
+    )
+    found.__cause__ = error
+    return found
+
+
+def _out_of_memory(error: Exception, doing: str) -> ConnectError:
+    given = os.environ.get("PIPELINES_DUCKDB_MEMORY") or DEFAULT_MEMORY
+    found = ConnectError(
+        f"{doing} needs more memory than DuckDB was given ({given}): very wide rows, or very large values. Nothing is "
+        "half done. Set PIPELINES_DUCKDB_MEMORY to more, such as 2GB, then run again."
     )
     found.__cause__ = error
     return found

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from platform_pipelines.duck import quote
+from platform_pipelines.relations import unused_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Origin = Literal["declared", "landed", "inferred"]
 _SAMPLE = 2_000
+#: columns that one query is about: of a sample, for each of which all types are tried, and of all rows
+_SAMPLED, _AT_ONCE = 25, 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,17 +165,44 @@ def _row(
     """Per column: values that are not NULL, then misfits by cast. Every column is touched, so every byte is read."""
     import duckdb
 
+    relation = f"(select * from {piece.relation} limit {limit})" if limit else piece.relation
+    try:
+        if len(columns) <= (_SAMPLED if limit else _AT_ONCE):
+            touched = [f"count({quote(name)})" for name in piece.columns]
+            return _ask(connection, [*_parts(piece, columns), *touched], relation)
+        return _by_groups(connection, piece, columns, relation, copied=limit is not None)
+    except (duckdb.Error, UnicodeDecodeError) as error:  # an excerpt in its message may be cut within a character
+        if piece.careful:
+            raise
+        raise MalformedError(number) from error
+
+
+def _by_groups(
+    connection: duckdb.DuckDBPyConnection, piece: Piece, columns: Sequence[Column], relation: str, *, copied: bool
+) -> list[int]:
+    """The same of a wide table: DuckDB plans a query in a time that grows with the square of its length."""
+    copy = quote(unused_name("sample"))
+    if copied:
+        connection.execute(f"create temp table {copy} as from {relation}")
+        relation = copy
+    size = _SAMPLED if copied else _AT_ONCE
+    found: list[int] = []
+    for start in range(0, len(columns), size):
+        found += _ask(connection, _parts(piece, columns[start : start + size]), relation)
+    if copied:
+        connection.execute(f"drop table {copy}")
+    return found
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, parts: Sequence[str], relation: str) -> Sequence[int]:
+    return connection.execute(f"select {', '.join(parts)} from {relation}").fetchone() or ()
+
+
+def _parts(piece: Piece, columns: Sequence[Column]) -> list[str]:
     parts = []
     for column in columns:
         parts.append(f"count({quote(column.name)})")
         for cast in column.casts:
             text = piece.json(column.name) if cast.json else piece.text(column.name)
             parts.append(f"count(*) filter (where not {cast.fits(text)})" if cast.check != "true" else "0::bigint")
-    parts += [f"count({quote(name)})" for name in piece.columns]
-    relation = f"(select * from {piece.relation} limit {limit})" if limit else piece.relation
-    try:
-        return connection.execute(f"select {', '.join(parts)} from {relation}").fetchone() or ()
-    except duckdb.Error as error:
-        if piece.careful:
-            raise
-        raise MalformedError(number) from error
+    return parts

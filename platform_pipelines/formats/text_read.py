@@ -100,7 +100,7 @@ class TextRead:
 
         try:
             yield from self.cursor().execute(query).to_arrow_reader(_ROWS)
-        except (duckdb.InvalidInputException, pa.ArrowInvalid, OSError) as error:
+        except (duckdb.InvalidInputException, UnicodeDecodeError, pa.ArrowInvalid, OSError) as error:
             if self._unproven:
                 raise StartOver from error
             raise

@@ -53,7 +53,7 @@ def spool_typed(
                 f"copy (select {columns} from {piece.relation}) to {literal(str(files[-1]))} "
                 "(format parquet, compression lz4_raw)"
             )
-        except duckdb.InvalidInputException:  # the CSV reader's, and error()'s
+        except (duckdb.InvalidInputException, UnicodeDecodeError):  # the CSV reader's, and error()'s
             return None
     return files
 
