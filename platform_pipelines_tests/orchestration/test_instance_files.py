@@ -31,6 +31,10 @@ def test_a_pipeline_runs_on_the_instance_of_development(sandbox: Sandbox, tmp_pa
         limits = instance.event_log_storage.get_pool_limits()
         assert {limit.name: limit.limit for limit in limits} == {"pipeline/orders": 1, "connector/warehouse": 1}
         assert instance.run_monitoring_enabled
+        assert type(instance.run_launcher).__name__ == "WarmRunLauncher"
+        queue = instance.get_concurrency_config().run_queue_config
+        assert queue is not None
+        assert queue.max_concurrent_runs == 4  # beside the queue's interval, which is set elsewhere
         assert not instance.telemetry_enabled
 
 
