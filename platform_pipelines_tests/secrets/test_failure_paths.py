@@ -39,8 +39,11 @@ COMMANDS = (
 WRITTEN = ("${env://CANARY}", NASTY)
 
 
+HTTP = sorted(path for path in secret_paths() if path.startswith("http."))
+
+
 def test_every_secret_field_is_attacked() -> None:
-    assert secret_paths() - set(REST) == {"postgres.dsn", "sql.url"}
+    assert secret_paths() - set(REST) - set(HTTP) == {"postgres.dsn", "sql.url"}
 
 
 def echo(asked: Asked) -> dict[str, Any]:
@@ -108,13 +111,12 @@ def chains(site: Site, connection: dict[str, Any], stream: str, options: dict[st
 
 def rest(api: ApiServer, path: str, written: str) -> dict[str, Any]:
     stream = {"path": "/x", "records": "items", "pagination": {"type": "next_link", "path": "next"}}
-    connection = {
-        "type": "rest",
-        "base_url": api.url,
-        "retries": {"max": 0},
-        "timeout": "0.5s",
-        "streams": {"items": stream},
-    }
+    return connected(api, path, written, {"type": "rest", "streams": {"items": stream}})
+
+
+def connected(api: ApiServer, path: str, written: str, kind_of_api: dict[str, Any]) -> dict[str, Any]:
+    """A connection to the API, with the canary in the field at the path."""
+    connection = {"base_url": api.url, "retries": {"max": 0}, "timeout": "0.5s", **kind_of_api}
     place(connection, path, written)
     kind = connection["auth"]["type"]
     connection["auth"] = {**TAGGED[kind], **connection["auth"]}
@@ -133,6 +135,28 @@ def test_apis(site: Site, api: ApiServer, monkeypatch: pytest.MonkeyPatch, path:
     site_of(site, rest(api, path, "${env://CANARY}"), "items")
     codes = attack(site, (("check", "--connect"), ("plan", "p", "--json"), ("run", "p", "--json"), ("status", "p")))
     assert codes[2] != 0
+    assert api.asked
+
+
+@pytest.mark.parametrize("fault", ["refused", "bad request", "broken", "html", "cut", "reset", "moved"])
+@pytest.mark.parametrize("path", HTTP)
+def test_apis_that_are_written_to(
+    site: Site, api: ApiServer, monkeypatch: pytest.MonkeyPatch, path: str, fault: str
+) -> None:
+    monkeypatch.setenv("CANARY", NASTY.replace("ü", "u"))
+    api.serve("/token", Answer(json={"access_token": f"{NASTY}-token".replace("ü", "u"), "refresh_token": NASTY}))
+    api.serve("/x", FAULTS[fault])
+    (site.root / "in").mkdir()
+    (site.root / "in/rows.csv").write_text("id,name\n1,a\n2,b\n")
+    target = connected(api, path, "${env://CANARY}", {"type": "http", "tables": {"t": {"path": "/x"}}})
+    pipeline = {
+        "name": "p",
+        "source": {"connector": "it", "stream": "rows.csv"},
+        "destinations": [{"connector": "to", "table": "t", "mode": "append"}],
+    }
+    site.declare({"it": {"type": "files", "root": "in", "format": "csv"}, "to": target}, pipeline)
+    commands = (("check", "--connect"), ("run", "p", "--json"), ("status", "p"), ("dead-letters", "p", "--json"))
+    attack(site, commands)
     assert api.asked
 
 
