@@ -141,6 +141,8 @@ def _plain(result: Any) -> Any:  # noqa: ANN401 - any allowed result
     """The result as Arrow takes it."""
     if isinstance(result, dict | list):
         return json.dumps(result, default=str)
+    if isinstance(result, dt.datetime):
+        return result.astimezone(dt.UTC)  # pyarrow was seen to take an offset for nothing
     return result.quantize(_SMALLEST, context=_WIDE) if isinstance(result, Decimal) else result
 
 
