@@ -138,8 +138,8 @@ class _Attacked:
 
     def closed(self) -> object:
         report = run(self.project(), RunRequest("p"))
-        # a success where the run was killed only after what follows, and everything is asked for once more
-        assert report.status in {"gate_closed", "success"}, report.error
+        # no error where the run was killed only after what follows, and everything is asked for once more
+        assert report.status == "gate_closed" or report.error is None, report.error
         return None
 
     def release(self) -> object:
