@@ -180,6 +180,8 @@ class Sandbox:
             process.wait(grace)
         process.kill()
         self._ended = process.wait()
+        # A frame still on its way would go to whatever the descriptor's number names next: the new child's pipe.
+        self._writer.submit(int).result()
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
                 pipe.close()

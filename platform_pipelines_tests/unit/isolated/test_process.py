@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,23 @@ def test_a_child_is_started_again_once_in_a_batch() -> None:
     died = pytest.raises(InvalidData, match="died twice over one batch: it was killed")
     with Sandbox(compile_text("return record"), Limits()) as sandbox, died:
         kill_after_each(sandbox)
+
+
+def test_a_frame_for_a_child_that_died_never_reaches_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its descriptor is the new child's as soon as the old pipe is closed."""
+    write = process.wire.write
+
+    def slow(descriptor: int, frame: bytes) -> None:
+        time.sleep(0.1)
+        write(descriptor, frame)
+
+    monkeypatch.setattr(process.wire, "write", slow)
+    with Sandbox(compile_text("return record"), Limits()) as sandbox:
+        answers = sandbox.answers([CHUNK] * 3)
+        next(answers)
+        assert sandbox._process is not None
+        sandbox._process.kill()
+        assert [header["failed"] for header, _ in answers] == [0, 0]
 
 
 def test_a_missing_guard_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
