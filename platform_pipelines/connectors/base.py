@@ -84,6 +84,11 @@ class Connector(BaseModel):
         """The streams that a configuration declares, secrets unresolved; None, as here, where only the system knows."""
         return None
 
+    @classmethod
+    def table_names(cls, config: Mapping[str, Any]) -> tuple[str, ...] | None:  # noqa: ARG003 - for those that know
+        """The tables that a configuration declares, secrets unresolved; None, as here, where any name will do."""
+        return None
+
     def held(self) -> AbstractContextManager[None]:
         """Keep open what is costly to open, over several loads in a row; nothing by default."""
         return contextlib.nullcontext()

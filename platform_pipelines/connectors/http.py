@@ -9,7 +9,8 @@ authentication and retries ``platform_pipelines.http``.
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -50,6 +51,12 @@ class HttpConnector(HttpSettings, Connector):
     type: Literal["http"] = "http"
     ping: str = ""
     tables: dict[str, HttpTable] = Field(min_length=1)
+
+    @classmethod
+    def table_names(cls, config: Mapping[str, Any]) -> tuple[str, ...] | None:
+        """Those that ``tables`` declares."""
+        declared = config.get("tables")
+        return tuple(declared) if isinstance(declared, Mapping) else None
 
     def check(self) -> None:
         """Ask once, as who checks does not wait long."""

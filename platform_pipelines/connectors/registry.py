@@ -90,6 +90,7 @@ def capabilities(type_name: str) -> Capabilities:
         source_options=cls.source_options,
         table_problem=cls.table_problem,
         stream_names=cls.stream_names,
+        table_names=cls.table_names,
         answers=frozenset(name for name in ("holds", "totals") if callable(getattr(cls, name, None))),
     )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines import duck
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.fate import Fate, fate
+from platform_pipelines.engine.refused_versions import Refused, refused_rows
 from platform_pipelines.engine.retracing import columns_after, retrace, source_names
 from platform_pipelines.engine.rowkey import parse_key
 from platform_pipelines.engine.sightings import Search, Sighting
@@ -78,6 +79,7 @@ def explain(project: Project, name: str, key: str, partition: str | None = None)
     keyed = {column for destination in context.pipeline.destinations for column in destination.key}
     found = parse_key(context.pipeline, key, {*before, *after, *keyed})
     versions: list[Version] = []
+    refusals: list[Refused] = []
     retired: list[str] = []
     cursor = context.pipeline.source.cursor
     deletes = context.pipeline.source.deletes
@@ -92,6 +94,7 @@ def explain(project: Project, name: str, key: str, partition: str | None = None)
                 cursor=((cursor.field,) if cursor else ()) + ("_pipelines_cursor",),
                 deleted=deletes.field if deletes else None,
             )
+            refusals += refused_rows(search)
             for manifest in _batches(log):
                 seen = _Batch(context, search, manifest).versions()
                 versions += seen or []
@@ -103,7 +106,7 @@ def explain(project: Project, name: str, key: str, partition: str | None = None)
         pipeline=name,
         key=found.values,
         versions=tuple(versions),
-        destinations={d.name: fate(context, d, found, passed) for d in context.pipeline.destinations},
+        destinations={d.name: fate(context, d, found, passed, refusals) for d in context.pipeline.destinations},
         retired=tuple(retired),
         notes=tuple(_notes(logs)),
     )

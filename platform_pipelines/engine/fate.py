@@ -6,10 +6,11 @@ table itself is not asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from platform_pipelines.engine.offsets import current_offset
+from platform_pipelines.engine.refused_versions import pairs
 from platform_pipelines.errors import PipelinesError
 from platform_pipelines.spec.secrets import mask
 
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from platform_pipelines.engine.context import Context
+    from platform_pipelines.engine.refused_versions import Refused
     from platform_pipelines.engine.rowkey import RowKey
     from platform_pipelines.engine.version import Version
     from platform_pipelines.model import Feed, Offset
     from platform_pipelines.spec import DestinationSpec
 
-Status = Literal["loaded", "deleted", "pending", "absent", "unknown"]
+Status = Literal["loaded", "deleted", "refused", "pending", "absent", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,10 @@ class Fate:
 
     Attributes:
         status: ``loaded``: its newest version is there; ``deleted`` by a version;
-            ``pending``: it waits for the next load; ``absent``: nothing of it was
-            ever to be loaded; ``unknown``: the destination cannot be asked, or
-            versions cannot be told apart.
+            ``refused``: the destination would not take it; ``pending``: it waits
+            for the next load; ``absent``: nothing of it was ever to be loaded;
+            ``unknown``: the destination cannot be asked, or versions cannot be
+            told apart.
         version: the version that decided.
         offset: the last batch the destination has loaded of that version's feed.
         overwritten: versions that it holds no more, with what took their place.
@@ -58,23 +61,60 @@ class Fate:
         }
 
 
-def fate(context: Context, spec: DestinationSpec, key: RowKey, versions: Sequence[Version]) -> Fate:
-    """What the destination did with the versions that passed (of live and of older epochs)."""
+def fate(
+    context: Context, spec: DestinationSpec, key: RowKey, versions: Sequence[Version], refusals: Sequence[Refused] = ()
+) -> Fate:
+    """What the destination did with the versions that passed (of live and of older epochs).
+
+    Args:
+        context: the pipeline.
+        spec: the destination.
+        key: the row's key.
+        versions: those that passed.
+        refusals: rows of the key that destinations refused and have not taken since.
+    """
     try:
         offsets = _offsets(context, spec, {version.feed for version in versions})
     except PipelinesError as error:
         return Fate("unknown", f"It cannot be asked: {mask(str(error))}")
     loaded = [v for v in versions if _has(offsets[v.feed], v)]
     pending = [v for v in versions if v.outcome == "passed" and _awaits(offsets[v.feed], v)]
+    refused = pairs([each for each in refusals if each.destination == spec.name], loaded)
+    taken = [v for v in loaded if all(v is not other for other, _ in refused)]
     if not loaded:
         return _not_loaded(pending, versions, offsets)
-    found = _merged(context, spec, loaded, offsets) if key.covers(spec.key) else _side_by_side(loaded, offsets)
+    whole = key.covers(spec.key)
+    if refused and (not taken or (whole and max(loaded, key=_age) is refused[-1][0])):
+        return _refused(context, refused, taken, offsets)
+    found = _merged(context, spec, taken, offsets) if whole else _side_by_side(taken, offsets)
+    if refused:
+        others = (*found.overwritten, *((v, f"refused: {reason}") for v, reason in refused))
+        found = replace(found, overwritten=others)
     if pending:
         listed = ", ".join(v.place for v in pending)
-        return Fate(
-            found.status, f"{found.detail} Not loaded yet: {listed}.", found.version, found.offset, found.overwritten
-        )
+        return replace(found, detail=f"{found.detail} Not loaded yet: {listed}.")
     return found
+
+
+def _age(version: Version) -> tuple[Any, ...]:
+    return version.age
+
+
+def _refused(
+    context: Context,
+    refused: Sequence[tuple[Version, str]],
+    taken: Sequence[Version],
+    offsets: dict[Feed, Offset | None],
+) -> Fate:
+    """The newest version is a dead letter of the destination, which may hold an older one."""
+    newest, reason = refused[-1]
+    held = f" It holds the version of batch {max(taken, key=_age).place}." if taken else ""
+    detail = (
+        f"It would not take batch {newest.place}, row {newest.seen.row} of {newest.seen.file}: {reason.rstrip('.')}. "
+        f"Mend it, then `pipelines dead-letters {context.pipeline.name} --replay`.{held}"
+    )
+    others = tuple((v, f"refused: {why}") for v, why in refused[:-1])
+    return Fate("refused", detail, newest, offsets[newest.feed], others)
 
 
 def _not_loaded(pending: Sequence[Version], versions: Sequence[Version], offsets: dict[Feed, Offset | None]) -> Fate:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from platform_pipelines.spec.connector import Capabilities, CapabilitiesOf, ConnectorSpec
+    from platform_pipelines.spec.destination import DestinationSpec
     from platform_pipelines.spec.pipeline import PipelineSpec
     from platform_pipelines.spec.problems import Problems
 
@@ -66,23 +67,10 @@ class Connectors:
         for index, destination in enumerate(spec.destinations):
             connector = self._find(spec, destination.connector)
             able = self._able(connector) if connector else None
-            if connector is None or able is None:
-                continue
-            if not able.destination:
-                msg = f"Connector `{connector.name}` (type {connector.type}) can only be read, not loaded."
-                problems.add(f"{msg} Choose another destination.", "destinations", index, "connector")
-            elif destination.mode not in able.modes:
-                msg = f"Connector `{connector.name}` (type {connector.type}) cannot load with mode {destination.mode}."
-                path = ("destinations", index, "mode")
-                problems.add(f"{msg} {allowed(destination.mode, sorted(able.modes))}", *path)
-            elif reason := able.table_problem(destination.table):
-                problems.add(f"`table` in destination `{destination.name}`: {reason}", "destinations", index, "table")
-            elif (wanted := _applies_deletes(spec)) and wanted not in able.modes:
-                msg = (
-                    f"`detect: key_difference` needs mode {wanted} of connector `{connector.name}` (type "
-                    f"{connector.type}), which cannot do that. Remove `deletes`, or choose another destination."
-                )
-                problems.add(msg, "source", "deletes", "detect")
+            found = _unloadable(spec, destination, connector, able) if connector and able else None
+            if found is not None:
+                message, path = found
+                problems.add(message, *(path if path[0] == "source" else ("destinations", index, *path)))
 
     def _source(self, spec: PipelineSpec, problems: Problems) -> None:
         connector = self._find(spec, spec.source.connector)
@@ -152,6 +140,33 @@ class Connectors:
             if problems is not None:
                 problems.add(f"Connector `{spec.name}`: {error.message}", *path)
             return None
+
+
+def _unloadable(
+    spec: PipelineSpec, destination: DestinationSpec, connector: ConnectorSpec, able: Capabilities
+) -> tuple[str, Path] | None:
+    """Why a connector cannot be this destination, and at which key; None if it can."""
+    named = f"`{connector.name}` (type {connector.type})"
+    if not able.destination:
+        return f"Connector {named} can only be read, not loaded. Choose another destination.", ("connector",)
+    if destination.mode not in able.modes:
+        msg = f"Connector {named} cannot load with mode {destination.mode}."
+        return f"{msg} {allowed(destination.mode, sorted(able.modes))}", ("mode",)
+    if reason := able.table_problem(destination.table):
+        return f"`table` in destination `{destination.name}`: {reason}", ("table",)
+    tables = able.table_names(connector.config)
+    if tables is not None and destination.table not in tables:
+        return f"Unknown table `{destination.table}` of connector {named}. {allowed(destination.table, tables)}", (
+            "table",
+        )
+    wanted = _applies_deletes(spec)
+    if wanted and wanted not in able.modes:
+        msg = (
+            f"`detect: key_difference` needs mode {wanted} of connector {named}, which cannot do that. Remove "
+            "`deletes`, or choose another destination."
+        )
+        return msg, ("source", "deletes", "detect")
+    return None
 
 
 def _applies_deletes(spec: PipelineSpec) -> str | None:

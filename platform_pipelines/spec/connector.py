@@ -43,6 +43,7 @@ class Capabilities:
             (the rows of a table it was loaded with), ``totals`` (row counts and sums).
         table_problem: why a table of a name can never be loaded; None if it can.
         stream_names: the streams that a configuration declares; None where only the system knows.
+        table_names: the tables that a configuration declares; None where any name will do.
     """
 
     source: bool
@@ -53,6 +54,7 @@ class Capabilities:
     answers: frozenset[str] = frozenset()
     table_problem: Callable[[str], str | None] = lambda _: None
     stream_names: Callable[[Mapping[str, Any]], tuple[str, ...] | None] = lambda _: None
+    table_names: Callable[[Mapping[str, Any]], tuple[str, ...] | None] = lambda _: None
 
 
 #: The capabilities of a connector type; raises SpecError for a type that does not exist.

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from platform_pipelines.engine import RunRequest, dead_letters, loading, open_project, replay_dead_letters, run
+from platform_pipelines.engine import (
+    RunRequest,
+    dead_letters,
+    explain,
+    loading,
+    open_project,
+    replay_dead_letters,
+    run,
+)
+from platform_pipelines.errors import SpecError
 from platform_pipelines_tests.api_server import Answer, Asked
 from platform_pipelines_tests.api_sink import Sink
 
@@ -158,6 +167,38 @@ def test_refused_records_are_dead_letters_of_their_destination(site: Site) -> No
     assert site.ids_in_the_warehouse() == list(range(10)), "the other destination had them, and has them once"
 
 
+def told(project: Project, key: str) -> tuple[str, str, list[str]]:
+    """What the destination ``crm`` is said to have done with a row."""
+    found = explain(project, "contacts", key)
+    fate = found.destinations["crm"]
+    assert found.destinations["warehouse"].status == "loaded"
+    assert found.to_json()["destinations"]["crm"]["status"] == fate.status
+    return fate.status, fate.detail, [f"{version.place} {detail}" for version, detail in fate.overwritten]
+
+
+def test_why_a_row_is_not_there_knows_what_a_destination_refused(site: Site) -> None:
+    project = site.declare("{connector: crm, table: upsert, mode: merge, key: [id]}")
+    site.drop("1", 1, 2)
+    site.sink.refuses = lambda record: "no such owner" if record["id"] == 2 else None
+    assert run(project, RunRequest("contacts")).status == "success"
+    assert told(project, "id=1")[0] == "loaded"
+    status, detail, others = told(project, "id=2")
+    assert (status, others) == ("refused", [])
+    assert detail.startswith("It would not take batch 1/1, row 1 of e000001/"), detail
+    assert "no such owner" in detail
+    assert detail.endswith("Mend it, then `pipelines dead-letters contacts --replay`.")
+    site.sink.refuses = lambda _: None
+    replay_dead_letters(project, "contacts")
+    assert told(project, "id=2")[0] == "loaded", "taken at last"
+    site.sink.refuses = lambda record: "too long" if record["name"] == "new" else None
+    (site.root / "in" / "2.jsonl").write_text('{"id": 1, "at": 9, "name": "new"}\n{"id": 2, "at": 9, "name": "n2"}\n')
+    run(project, RunRequest("contacts"))
+    status, detail, _ = told(project, "id=1")
+    assert (status, "too long" in detail) == ("refused", True)
+    assert detail.endswith("It holds the version of batch 1/1."), detail
+    assert told(project, "id=2")[0] == "loaded"
+
+
 def test_an_api_that_is_down_is_caught_up_with(site: Site) -> None:
     project = site.declare("{connector: crm, table: one, mode: append}")
     site.drop("1", 1, 2, 3)
@@ -185,11 +226,13 @@ def test_batches_that_a_crash_left_waiting_are_sent_one_by_one(site: Site) -> No
     assert site.sink.applied == {"1": 1, "2": 2}
 
 
-def test_a_table_that_is_not_declared_is_named(site: Site) -> None:
-    project = site.declare("{connector: crm, table: nothing, mode: append}")
-    site.drop("1", 1)
-    report: Any = run(project, RunRequest("contacts"))
-    assert "Table `nothing` is not declared in this connector. Tables: one, many, upsert." in str(report.error)
+def test_a_table_that_is_not_declared_is_named_before_anything_runs(site: Site) -> None:
+    said = (
+        r"contacts.yaml:5: Unknown table `upsrt` of connector `crm` \(type http\). Allowed: one, many, upsert. "
+        r"Did you mean `upsert`\?"
+    )
+    with pytest.raises(SpecError, match=said):
+        site.declare("{connector: crm, table: upsrt, mode: append}")
 
 
 def test_refused_records_survive_a_death_before_they_are_written_down(
