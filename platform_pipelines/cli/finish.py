@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from platform_pipelines.cli.interrupt import interrupted
 from platform_pipelines.cli.output import count, note, write, write_json
 from platform_pipelines.cli.transformed import HEADERS as TRANSFORM_HEADERS
 from platform_pipelines.cli.transformed import transform_rows, warnings
@@ -28,7 +29,10 @@ def finish(project: Project, report: RunReport, *, as_json: bool) -> None:
 
     Raises:
         click.exceptions.Exit: the run did not succeed.
+        KeyboardInterrupt: the run did not succeed, as somebody pressed Ctrl-C.
     """
+    if report.exit_code and interrupted():
+        raise KeyboardInterrupt
     if as_json:
         write_json(report.to_json())
     else:

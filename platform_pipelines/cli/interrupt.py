@@ -24,6 +24,7 @@ INTERRUPTED_CODE = 130
 GRACE = 3.0
 
 _SHOW_CURSOR = "\x1b[?25h"
+_asked = threading.Event()
 
 
 @contextlib.contextmanager
@@ -32,6 +33,7 @@ def interruptible() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _asked.clear()
     before = signal.signal(signal.SIGINT, _first)
     try:
         yield
@@ -39,7 +41,13 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+def interrupted() -> bool:
+    """Whether Ctrl-C was pressed: libraries in C may turn KeyboardInterrupt into an error of another kind."""
+    return _asked.is_set()
+
+
 def _first(_number: int, _frame: FrameType | None) -> None:
+    _asked.set()
     signal.signal(signal.SIGINT, lambda *_: _leave())
     timer = threading.Timer(GRACE, _leave)
     timer.daemon = True

@@ -38,6 +38,8 @@ def command(name: str, limit: int, partition: str | None, *, as_json: bool) -> N
 def lines(report: PreviewReport) -> list[str]:
     """The preview for people: rows, rejected records, what transforms did."""
     said = [_rows(report.rows) if report.rows else "No record would be loaded."]
+    if not report.read:
+        said = ["No record would be loaded: the next run reads nothing that is new."]
     if report.rejected:
         said += ["", _rejected(report.rejected)]
     said += [""] if report.transforms else []

@@ -117,4 +117,5 @@ def _shown(error: psycopg.Error, dsn: str) -> str:
     parts = [error.diag.message_primary or str(error).strip(), error.diag.message_detail, error.diag.message_hint]
     text = ". ".join(one_line(part).rstrip(".") for part in parts if part)
     where = f" (table {error.diag.table_name}, column {error.diag.column_name})" if error.diag.column_name else ""
-    return without_password(f"{text}{where}.", dsn)
+    end = "" if text.endswith("?") and not where else "."
+    return without_password(f"{text}{where}{end}", dsn)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from platform_pipelines.connectors.base import Connector, Destination, Source
 from platform_pipelines.connectors.findings import explained, hidden
-from platform_pipelines.errors import SpecError
+from platform_pipelines.errors import SecretError, SpecError
 from platform_pipelines.spec import Capabilities
 from platform_pipelines.spec.nearest import nearest
 from platform_pipelines.spec.secrets import register_password, resolve
@@ -125,7 +125,11 @@ def open_connector(spec: ConnectorSpec, root: Path, state: Path | None = None) -
     """
     cls = _class_of(spec)
     spec = dataclasses.replace(spec, config=cls.complete(spec.config))
-    config = resolve(dict(spec.config))
+    try:
+        config = resolve(dict(spec.config))
+    except SecretError as error:
+        msg = f"Connector `{spec.name}`: {error.message}"
+        raise SecretError(msg, file=spec.file, line=spec.line) from error
     if "state" in cls.model_fields and config.get("state") is None:
         config["state"] = str(state or root / ".pipelines" / "store" / "_state")
     for name in cls.paths & config.keys():

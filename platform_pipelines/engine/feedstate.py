@@ -30,13 +30,13 @@ class DestinationState:
     Attributes:
         epoch: of the last batch loaded; None if there was none.
         sequence: of the last batch loaded.
-        behind: batches it could load now.
+        behind: batches it could load now; None where it cannot be asked.
         error: why it could not be asked.
     """
 
     epoch: int | None = None
     sequence: int | None = None
-    behind: int = 0
+    behind: int | None = 0
     error: str | None = None
 
 
@@ -151,10 +151,10 @@ def _destination_state(context: Context, feed: Feed, name: str) -> DestinationSt
     try:
         connector = context.connector(spec.connector)
         if not isinstance(connector, Destination):
-            return DestinationState(error="not a destination")
+            return DestinationState(behind=None, error="not a destination")
         offset: Offset | None = current_offset(log, spec, connector)
     except PipelinesError as error:
-        return DestinationState(error=mask(str(error)))
+        return DestinationState(behind=None, error=mask(str(error)))
     live = log.live_epoch()
     if live is None:
         return DestinationState(*((offset.epoch, offset.sequence) if offset else (None, None)))

@@ -37,6 +37,7 @@ class PreviewReport:
         transforms: what each transform did.
         rules: what each rule found.
         schema: Arrow schema of the rows; None if the source gave none.
+        read: records looked at, without those that have landed before.
     """
 
     pipeline: str
@@ -45,6 +46,7 @@ class PreviewReport:
     transforms: tuple[TransformOutcome, ...] = ()
     rules: tuple[RuleOutcome, ...] = ()
     schema: pa.Schema | None = None
+    read: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -94,7 +96,7 @@ def preview_rows(context: Context, feed: Feed, limit: int) -> PreviewReport:
     """See :func:`preview`."""
     table, rejected = _first_rows(context, feed, limit)
     if table is None:
-        return PreviewReport(context.pipeline.name, rejected=tuple(rejected))
+        return PreviewReport(context.pipeline.name, rejected=tuple(rejected), read=len(rejected))
     kept = _Kept(list(rejected))
     cursor = context.pipeline.source.cursor
     with duck.connect() as connection:
@@ -129,6 +131,7 @@ def preview_rows(context: Context, feed: Feed, limit: int) -> PreviewReport:
         transforms=transformed.outcomes,
         rules=judgement.rules,
         schema=carry_metadata(table.schema, judgement.schema, transformed.origins),
+        read=table.num_rows + len(rejected),
     )
 
 

@@ -144,4 +144,7 @@ def test_a_missing_secret_is_named(orders: Folder, monkeypatch: pytest.MonkeyPat
     assert orders.type("check").code == 0
     answer = orders.type("check", "--connect")
     assert answer.code == 2
-    assert "environment variable PG_DSN is not set" in answer.err
+    assert (
+        "connectors.yaml:2: Connector `warehouse`: ${env://PG_DSN}: environment variable PG_DSN is not set"
+        in answer.err
+    )

@@ -24,6 +24,11 @@ def tidy(frame):
         time.sleep(120)
     return frame
 """
+TURNED = """\
+try:
+            time.sleep(120)
+        except KeyboardInterrupt:
+            raise AttributeError("partially initialized module") from None"""
 SLOW_CONNECTOR = """\
 import pathlib, time
 from typing import Literal
@@ -69,6 +74,17 @@ def test_ctrl_c_in_the_middle_says_one_line_and_the_next_run_is_whole(slow: Fold
     answer = slow.type("run", "orders", "--json")
     assert answer.code == 0
     assert slow.query("select id from raw.orders order by id") == [(1,), (3,)]
+
+
+def test_ctrl_c_that_a_library_turns_into_another_error_is_still_one(slow: Folder) -> None:
+    """As imports of pandas do that begin in C."""
+    slow.write("slow_module.py", SLOW.replace("time.sleep(120)", TURNED))
+    process = slow.start("run", "orders", "--json")
+    wait_for(slow.root / "started", process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, SAID)
+    assert json.loads(out)["error"] == SAID.decode().strip()
 
 
 def test_ctrl_c_while_a_loader_thread_is_busy_does_not_wait_for_it(

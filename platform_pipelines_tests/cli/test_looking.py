@@ -49,6 +49,12 @@ def test_preview_shows_rows_and_what_would_be_rejected(orders: Folder) -> None:
     assert orders.type("state", "orders", "--json").json["feeds"] == []
 
 
+def test_preview_with_nothing_new_says_so(orders: Folder) -> None:
+    orders.type("run", "orders")
+    answer = orders.type("preview", "orders")
+    assert (answer.code, answer.out) == (0, "No record would be loaded: the next run reads nothing that is new.\n")
+
+
 def test_preview_json_and_limit(orders: Folder) -> None:
     body = orders.type("preview", "orders", "--limit", "1", "--json").json
     assert [row["id"] for row in body["rows"]] == [1]

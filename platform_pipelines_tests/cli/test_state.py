@@ -38,6 +38,20 @@ def test_a_destination_behind_is_shown(orders: Folder) -> None:
     assert orders.type("state", "orders").out.splitlines()[1].endswith("nothing loaded, 1 behind")
 
 
+def test_of_a_destination_that_cannot_be_asked_it_is_not_known_how_far_it_is_behind(orders: Folder) -> None:
+    orders.type("run", "orders", "--only", "validated")
+    orders.write(
+        "defs/connectors.yaml",
+        "drops: {type: files, root: in, format: csv}\n"
+        'warehouse: {type: postgres, dsn: "postgresql://u:secret-word@127.0.0.1:1/db"}\n',
+    )
+    state = orders.type("state", "orders", "--json").json["destinations"]["warehouse"]
+    assert (state["epoch"], state["sequence"], state["behind"]) == (None, None, None)
+    assert state["error"].startswith("PostgreSQL (127.0.0.1:1/db) cannot be reached")
+    assert state["error"].endswith("accepting TCP/IP connections?")
+    assert "secret-word" not in state["error"]
+
+
 def test_a_held_batch_is_shown_with_the_next_step(orders: Folder) -> None:
     path = orders.root / "defs/sales/orders.yaml"
     path.write_text(path.read_text().replace("destinations:", "  gate: {max_rejected: 0}\ndestinations:"))
