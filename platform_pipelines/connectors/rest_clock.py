@@ -38,7 +38,7 @@ def began(response: Response, seconds: float) -> dt.datetime:
     """
     try:
         told = parsedate_to_datetime(response.headers.get("date", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         msg = (
             f"{response.shown_url}: `cursor.capped` needs the server's clock, and the answer has no header `Date`. "
             "Leave it out, and cover what changes while pages are read by the pipeline's `cursor.lag`."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.connectors.rest_ahead import in_order
 from platform_pipelines.connectors.rest_fetch import Asking, Fetched, Sequence
+from platform_pipelines.connectors.rest_models import PLACEHOLDER
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats.json_columns import JSON, KIND
 from platform_pipelines.formats.json_page import JsonPage
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: values of a parent's fields, as text by field
 Values = dict[str, str]
+#: what a part of a path cannot be: the request would go to another place
+_NO_PART = frozenset({"", ".", ".."})
 
 
 def fetch(streams: Mapping[str, RestStream], asking: Asking, concurrency: int) -> Iterator[Fetched]:
@@ -44,7 +47,10 @@ def fetch(streams: Mapping[str, RestStream], asking: Asking, concurrency: int) -
         return
     wanted = {match["field"] for match in spec.placeholders()} | set(spec.columns_from_parent().values())
     above = replace(asking, name=spec.parent, spec=streams[spec.parent], window=Window())
-    parents = _values(fetch(streams, above, 1), spec.parent, name, sorted(wanted))
+    in_path = {match["field"] for match in PLACEHOLDER.finditer(spec.path)}
+    parents = _values(
+        fetch(streams, above, 1), spec.parent, name, {field: field in in_path for field in sorted(wanted)}
+    )
 
     def sequence(values: Values) -> Iterator[Fetched]:
         for fetched in Sequence(asking, values).pages():
@@ -58,11 +64,17 @@ def fetch(streams: Mapping[str, RestStream], asking: Asking, concurrency: int) -
         yield from pages
 
 
-def _values(pages: Iterator[Fetched], parent: str, child: str, wanted: list[str]) -> Iterator[Values]:
+def _values(pages: Iterator[Fetched], parent: str, child: str, wanted: Mapping[str, bool]) -> Iterator[Values]:
     """The fields that are needed of each of the parent's records, each combination once.
 
+    Args:
+        pages: of the parent.
+        parent: its stream.
+        child: the stream that needs the fields.
+        wanted: the fields, and whether each stands in the child's path.
+
     Raises:
-        InvalidData: a record lacks one of them.
+        InvalidData: a record lacks one of them, or has a value that cannot be part of a path.
     """
     met = set()
     for fetched in pages:
@@ -70,13 +82,12 @@ def _values(pages: Iterator[Fetched], parent: str, child: str, wanted: list[str]
         columns = [_column(batch, field) for field in wanted]
         for row in range(batch.num_rows):
             values = tuple(column[row] for column in columns)
-            if None in values:
-                field = wanted[values.index(None)]
-                msg = (
-                    f"{fetched.shown}: a record of `{parent}` has no `{field}`, which `{child}` needs "
-                    f"(`{{{parent}.{field}}}`). Fields: {', '.join(batch.schema.names)}."
-                )
-                raise InvalidData(msg)
+            for (field, in_path), value in zip(wanted.items(), values, strict=True):
+                if value is None or (in_path and value in _NO_PART):
+                    has = f"has no `{field}`" if value is None else f"has {value!r} as `{field}`"
+                    needs = f"which `{child}` needs (`{{{parent}.{field}}}`)"
+                    msg = f"{fetched.shown}: a record of `{parent}` {has}, {needs}. "
+                    raise InvalidData(f"{msg}Fields: {', '.join(batch.schema.names)}.")
             if values not in met:
                 met.add(values)
                 yield dict(zip(wanted, map(str, values), strict=True))

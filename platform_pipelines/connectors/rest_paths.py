@@ -32,6 +32,17 @@ class Path:
             document = _step(document, key)
         return document
 
+    def misses(self, document: Any) -> bool:  # noqa: ANN401 - any JSON value
+        """Whether a JSONPath such as ``$.data[*]``, which finds nothing, leads to no array either, empty or null."""
+        if self.keys is not None or not self.text.endswith("[*]"):
+            return False
+        found = _compiled(self.text.removesuffix("[*]")).find(document).values()
+        return not any(value is None or isinstance(value, list | dict) for value in found)
+
+    def holds_null(self, document: Any) -> bool:  # noqa: ANN401 - any JSON value
+        """Whether a JSONPath of one value leads to null, which is not the same as to nothing."""
+        return [None] == list(_compiled(self.text).find(document).values())
+
     def starts_in(self, other: Path) -> bool:
         """Whether this path leads into what ``other`` leads to."""
         if self.keys is not None and other.keys is not None:

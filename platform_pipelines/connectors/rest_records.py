@@ -35,13 +35,13 @@ class Records:
         """
         assert self.path is not None  # noqa: S101 - the first answer showed it
         found = self.path.find(document)
-        if isinstance(found, list):
+        if isinstance(found, list) and (found or self._spec.empty_when_missing or not self.path.misses(document)):
             return found
         if isinstance(found, dict):
             return [found]
         if found is None and (self._spec.empty_when_missing or self._is_null(document)):
             return []
-        what = "nothing" if found is None else f"{type(found).__name__}, which is no array"
+        what = "nothing" if not found else f"{type(found).__name__}, which is no array"
         msg = f"`{self.path}` leads to {what}"
         raise LookupError(msg)
 
@@ -85,6 +85,8 @@ class Records:
 
     def _is_null(self, document: Any) -> bool:  # noqa: ANN401 - any JSON value
         """Whether the records are there and null, which is an empty page."""
+        if self.path is not None and self.path.keys is None:
+            return self.path.holds_null(document)
         keys = self.path.keys if self.path else None
         if not keys:
             return False

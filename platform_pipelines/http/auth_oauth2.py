@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr
 
@@ -162,13 +162,14 @@ def _token(response: Response) -> Token:
     for name in ("access_token", "refresh_token", "id_token"):
         if isinstance(body.get(name), str):
             register(body[name])
-    return Token(body["access_token"], _expiry(body.get("expires_in")), body.get("refresh_token") or None)
+    rotated = body.get("refresh_token") or None
+    return Token(body["access_token"], _expiry(body.get("expires_in")), rotated if isinstance(rotated, str) else None)
 
 
-def _expiry(seconds: str | float | None) -> float:
+def _expiry(seconds: Any) -> float:  # noqa: ANN401 - any JSON value
     """When a token ends, in seconds since 1970; short-lived ones get less leeway."""
     try:
         lifetime = float("inf" if seconds is None else seconds)
-    except ValueError:
+    except (TypeError, ValueError):
         return float("inf")
     return time.time() + lifetime - min(_LEEWAY, lifetime / 10)

@@ -13,6 +13,7 @@ from platform_pipelines.errors import ConnectError, InvalidData
 from platform_pipelines.http.credentials import Credentials
 from platform_pipelines.http.exchange import Request, Response
 from platform_pipelines.http.faults import passing_status, refused, unreachable
+from platform_pipelines.http.links import next_link
 from platform_pipelines.http.masking import mask_logs, mask_text, mask_url
 from platform_pipelines.http.retry import PassingFault, retry_after
 from platform_pipelines.http.target import absolute, joined, with_params
@@ -188,7 +189,7 @@ class Client:
             raise InvalidData(msg) from None
         # cookies that a server sets are not ours to keep: threads share the client
         self._http.cookies.clear()
-        link = found.links.get("next", {}).get("url")
+        link = next_link(found.headers.get("link", ""))
         return Response(found.status_code, str(found.url), shown, found.headers, found.content, link)
 
 

@@ -131,6 +131,6 @@ def _number(text: str) -> float | None:
 def _instant(text: str) -> float | None:
     try:
         found = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)).timestamp()

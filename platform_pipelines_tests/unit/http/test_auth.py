@@ -129,6 +129,14 @@ def test_an_expired_token_is_renewed_before_it_is_used(api: ApiServer, expires_i
     assert api.count("/token") == 2
 
 
+@pytest.mark.parametrize("expires_in", ["soon", [], {}])
+def test_a_lifetime_that_is_no_number_is_none(api: ApiServer, expires_in: object) -> None:
+    Tokens(api, expires_in)
+    settings = _settings(api, CLIENT)
+    _ask(settings)
+    assert api.count("/token") == 1
+
+
 def test_a_refused_token_is_renewed_once(api: ApiServer) -> None:
     tokens = Tokens(api)
     settings = _settings(api, CLIENT)

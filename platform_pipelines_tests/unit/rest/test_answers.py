@@ -54,6 +54,21 @@ def test_an_error_of_status_200_is_an_error(read: Reader, body: dict[str, Any], 
         read.rows(records="data")
 
 
+@pytest.mark.parametrize("body", [{"message": "quota used up"}, {"data": "x"}, {"data": 5}, ["x"]])
+def test_a_jsonpath_of_elements_hides_no_error(read: Reader, body: Any) -> None:
+    read.answer(body)
+    with pytest.raises(InvalidData, match=r"`\$.data\[\*\]` leads to nothing"):
+        read.rows(records="$.data[*]")
+    assert read.rows(records="$.data[*]", empty_when_missing=True) == []
+
+
+@pytest.mark.parametrize("records", ["data", "$.data", "$.data[*]"])
+@pytest.mark.parametrize("data", [None, []])
+def test_null_and_empty_are_an_empty_page(read: Reader, records: str, data: Any) -> None:
+    read.answer({"data": data})
+    assert read.rows(records=records) == []
+
+
 ERROR = {"path": "ok", "ok": [True], "message": "why", "retry": ["busy"]}
 
 

@@ -145,6 +145,17 @@ def test_grandchildren_are_read(api: ApiServer, read: Reader) -> None:
     assert read.rows(path="/n/{people.n}", top=top) == [{"deep": "/n/1", "people_n": "1"}]
 
 
+@pytest.mark.parametrize("value", ["", ".", ".."])
+def test_a_value_that_would_lead_elsewhere_is_an_error(api: ApiServer, read: Reader, value: str) -> None:
+    api.serve("/companies", Answer(json=[{"id": value}]))
+    with pytest.raises(InvalidData, match=f"a record of `companies` has '{value}' as `id`, which `s` needs"):
+        read.rows(path="/companies/{companies.id}/people", top={"streams": COMPANIES})
+    assert [each.path for each in api.asked] == ["/companies"]
+    api.serve("/people", Answer(json=[{"n": 1}]))
+    found = read.rows(path="/people", params={"company": "{companies.id}"}, top={"streams": COMPANIES})
+    assert found == [{"n": 1, "companies_id": value}], "in a query it leads nowhere else"
+
+
 def test_a_parent_without_the_field_is_an_error(api: ApiServer, read: Reader) -> None:
     api.serve("/companies", Answer(json=[{"key": 1}]))
     with pytest.raises(InvalidData, match="a record of `companies` has no `id`, which `s` needs"):
