@@ -86,8 +86,9 @@ def _values(pages: Iterator[Fetched], parent: str, child: str, wanted: Mapping[s
                 if value is None or (in_path and value in _NO_PART):
                     has = f"has no `{field}`" if value is None else f"has {value!r} as `{field}`"
                     needs = f"which `{child}` needs (`{{{parent}.{field}}}`)"
-                    msg = f"{fetched.shown}: a record of `{parent}` {has}, {needs}. "
-                    raise InvalidData(f"{msg}Fields: {', '.join(batch.schema.names)}.")
+                    fields = ", ".join(batch.schema.names)
+                    msg = f"{fetched.shown}: a record of `{parent}` {has}, {needs}. Fields: {fields}."
+                    raise InvalidData(msg)
             if values not in met:
                 met.add(values)
                 yield dict(zip(wanted, map(str, values), strict=True))

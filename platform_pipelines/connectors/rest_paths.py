@@ -41,7 +41,7 @@ class Path:
 
     def holds_null(self, document: Any) -> bool:  # noqa: ANN401 - any JSON value
         """Whether a JSONPath of one value leads to null, which is not the same as to nothing."""
-        return [None] == list(_compiled(self.text).find(document).values())
+        return list(_compiled(self.text).find(document).values()) == [None]
 
     def starts_in(self, other: Path) -> bool:
         """Whether this path leads into what ``other`` leads to."""
