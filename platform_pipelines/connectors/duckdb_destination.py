@@ -34,6 +34,8 @@ class DuckDBLoad:
     """One load's transaction on a DuckDB connection; see :class:`platform_pipelines.sql.script.Database`."""
 
     byte_order = ""
+    #: the range of the stage's keys is pushed into the target's scan by inner joins, not by anti joins
+    narrowed = True
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: seconds to wait for another process, or for a reader in this one
 WAIT_SECONDS = 60.0
 
+#: what DuckDB's log grows to before a checkpoint in the middle of a run rewrites it into the file
+_LOG_SIZE = "256MB"
+
 _HOLDER = re.compile(r"held in (?P<program>\S+)(?: by user \S+)? \(PID (?P<pid>\d+)\)")
 _guard = threading.Lock()
 _writers: dict[Path, threading.RLock] = {}
@@ -116,7 +119,8 @@ def held(path: Path) -> Iterator[None]:
     """
     with writing(path) as _:
         pass  # creates the file and its folder
-    with named_errors(path), _opened(path, read_only=False):
+    with named_errors(path), _opened(path, read_only=False) as connection:
+        connection.execute(f"set checkpoint_threshold={duck.literal(_LOG_SIZE)}")
         yield
 
 

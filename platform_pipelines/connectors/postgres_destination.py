@@ -75,6 +75,7 @@ class PostgresLoad:
     """
 
     byte_order = POSTGRES.byte_order
+    narrowed = False
 
     def __init__(
         self, transaction: psycopg.Connection, load: Load, encoder: duckdb.DuckDBPyConnection | None = None

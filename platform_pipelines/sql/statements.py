@@ -32,6 +32,7 @@ class Statements:
         have: the target's columns after its schema has changed.
         marked: whether rows carry ``_pipelines_feed``.
         byte_order: the clause that makes text compare by bytes.
+        narrowed: whether new keys are told from a join of the keys that match, not from the whole target.
     """
 
     table: TableName
@@ -41,6 +42,7 @@ class Statements:
     have: Mapping[str, ColumnType]
     marked: bool
     byte_order: str = ""
+    narrowed: bool = False
 
     @property
     def feed(self) -> str:
@@ -60,6 +62,10 @@ class Statements:
     def delete_feed(self) -> str:
         """Remove what the feed had loaded."""
         return f"delete from {self.table.sql} where {quote(FEED)} = {self.feed}"
+
+    def any_of_feed(self) -> str:
+        """The query for a row that the feed had loaded."""
+        return f"select 1 from {self.table.sql} where {quote(FEED)} = {self.feed} limit 1"
 
     def delete_absent(self) -> str:
         """Remove what the feed had loaded and does not bring any more."""
@@ -110,10 +116,13 @@ class Statements:
 
     def insert_new(self) -> str:
         """Insert rows whose key is not there."""
-        return (
-            f"{self._insert()} where not exists (select 1 from {self.table.sql} as t where {self._same_key()})"
-            f"{self._alive()}"
-        )
+        there = self._matching() if self.narrowed else self.table.sql
+        return f"{self._insert()} where not exists (select 1 from {there} as t where {self._same_key()}){self._alive()}"
+
+    def _matching(self) -> str:
+        """Keys of the target that are in the stage."""
+        keys = ", ".join(f"t.{quote(name)}" for name in self.load.key)
+        return f"(select {keys} from {self.table.sql} as t join {self.stage} as s on {self._same_key()})"
 
     def count_marked(self) -> str | None:
         """The query for the rows that the stage marks as deleted; None where it marks none."""

@@ -7,7 +7,7 @@ every destination loads. A held verdict is a note: the batch is judged anew.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from platform_pipelines.errors import StoreCorrupt
@@ -75,10 +75,10 @@ class Verdict:
         """The JSON form."""
         body: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
         for name in ("files", "dead", "rules", "transforms"):
-            body[name] = [asdict(item) for item in getattr(self, name)]
+            body[name] = [_shallow(item) for item in getattr(self, name)]
         body["schema"] = encode_schema(self.schema) if self.schema is not None else None
         body["format"] = FORMAT
-        return json.dumps(body, indent=1, sort_keys=True, default=str).encode()
+        return json.dumps(body, sort_keys=True, default=str).encode()
 
     @classmethod
     def from_bytes(cls, content: bytes, place: Path) -> Verdict:
@@ -100,6 +100,11 @@ class Verdict:
         except UNREADABLE as error:
             msg = f"Verdict {place} is unreadable ({type(error).__name__}: {error}). Restore it from a backup."
             raise StoreCorrupt(msg) from error
+
+
+def _shallow(item: DataFile | RuleOutcome | TransformOutcome) -> dict[str, Any]:
+    """The attributes as they are: a batch has many samples, and nobody changes them while they are written."""
+    return {each.name: getattr(item, each.name) for each in fields(item)}
 
 
 _PLAIN: Kinds = {
