@@ -44,6 +44,12 @@ _LINKS = (
     "pagination.next",
     "pagination.next_url",
     "meta.next",
+    "info.next",
+    "next_href",
+    "nextPageLink",
+    "nextPageUrl",
+    "nextRecordsUrl",
+    "meta.pagination.links.next",
 )
 _TOKENS = {
     "paging.next.after": "after",
@@ -73,11 +79,22 @@ _TOTALS = (
     "meta.last_page",
     "pagination.total_pages",
     "pagination.last_page",
+    "page.totalPages",
+    "meta.pagination.total_pages",
 )
-_MORE = ("has_more", "hasMore", "has_next", "hasNext", "pagination.has_more", "meta.has_more", "paging.has_more")
+#: where an answer may say which page it is itself
+_NUMBERS = ("page", "number", "current_page", "currentPage", "pageNumber", "page_number", "pageIndex")
+_OUTER = ("", "meta.", "paging.", "pagination.", "page.", "meta.pagination.")
+_MORE = ("has_more", "hasMore", "has_next", "hasNext", "has_next_page", "hasNextPage", "more")
+#: true on the last page
+_LAST = ("last", "isLast", "is_last", "is_last_page")
 
-_TOTAL = ("total", "total_count", "totalCount", "total_results", "totalResults", "total_records", "totalRecords")
-_COUNTS = (*_TOTAL, *(f"{outer}.{name}" for outer in ("meta", "paging", "pagination", "page") for name in _TOTAL))
+_TOTAL = (
+    "total", "total_count", "totalCount", "total_results", "totalResults", "total_records", "totalRecords",
+    "total_items", "totalItems", "totalElements", "totalSize",
+)  # fmt: skip
+_COUNTS = (*(f"{outer}{name}" for outer in _OUTER for name in _TOTAL), "count", "info.count", "@odata.count")
+_COUNT_HEADERS = ("X-Total-Count", "X-Total", "X-WP-Total", "Total-Count")
 _SIZES = frozenset(
     {"limit", "per_page", "perpage", "page_size", "pagesize", "page[size]", "size", "count", "top", "$top"}
 )
@@ -124,13 +141,16 @@ def pagination(auto: AutoPages, document: Any, count: int, response: Response) -
 
 def _check_alone(document: Any, count: int, response: Response) -> None:  # noqa: ANN401 - any JSON value
     """Refuse an answer that is not all there is, as far as it can be known."""
-    more = next((text for text in _MORE if json_path(text).find(document) is True), None)
+    told = [(name, more) for names, more in ((_MORE, True), (_LAST, False)) for name in names]
+    marks = [(f"{outer}{name}", more) for outer in _OUTER for name, more in told]
+    more = next((text for text, sign in marks if json_path(text).find(document) is sign), None)
     if more is not None:
         msg = f"{response.shown_url}: `{more}` says that there is more, but not where. Declare `pagination`."
         raise InvalidData(msg)
-    for text in _COUNTS:
-        found = json_path(text).find(document)
-        if _is_number(found) and found > count:
+    counts = [(text, _number(json_path(text).find(document))) for text in _COUNTS]
+    counts += [(name, _number(response.headers.get(name))) for name in _COUNT_HEADERS]
+    for text, found in counts:
+        if found is not None and found > count:
             msg = (
                 f"{response.shown_url}: `{text}` says {found}, and {count} records came; nothing says where the others "
                 "are. Declare `pagination`, or `{type: none}` if these are all."
@@ -160,18 +180,21 @@ def _shown(document: Any, response: Response) -> Pagination | None:  # noqa: ANN
     token = next((text for text in _TOKENS if _is_token(value(text))), None)
     if token is not None:
         return CursorTokens(path=json_path(token), param=_TOKENS[token])
-    total = next((text for text in _TOTALS if _is_token(value(text)) and str(value(text)).isdecimal()), None)
+    total = next((text for text in _TOTALS if _number(value(text)) is not None), None)
     if total is not None:
-        return PageNumbers(total=json_path(total), start=_page_asked(response))
+        numbers = (_number(value(f"{outer}{name}")) for outer in _OUTER for name in _NUMBERS)
+        own = next((number for number in numbers if number is not None), None)
+        return PageNumbers(total=json_path(total), start=_page_asked(response) if own is None else own)
     return _offsets(value)
 
 
 def _offsets(value: Callable[[str], Any]) -> Offsets | None:
     """Offsets, where an answer says its own, its limit and the number of records."""
-    for outer in ("", "meta.", "paging.", "pagination."):
-        total = next((path for name in _TOTAL if _is_number(value(path := f"{outer}{name}"))), None)
-        if total and value(f"{outer}offset") == 0 and _is_number(value(f"{outer}limit")) and value(f"{outer}limit"):
-            return Offsets(limit=value(f"{outer}limit"), total=json_path(total))
+    for outer in _OUTER:
+        total = next((path for name in _TOTAL if _number(value(path := f"{outer}{name}")) is not None), None)
+        limit = _number(value(f"{outer}limit"))
+        if total and _number(value(f"{outer}offset")) == 0 and limit:
+            return Offsets(limit=limit, total=json_path(total))
     return None
 
 
@@ -183,8 +206,11 @@ def _is_token(value: Any) -> bool:  # noqa: ANN401 - any JSON value
     return isinstance(value, str | int) and not isinstance(value, bool) and value != ""
 
 
-def _is_number(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    return isinstance(value, int) and not isinstance(value, bool)
+def _number(value: Any) -> int | None:  # noqa: ANN401 - any JSON value
+    """A whole number, which some write as text; None for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else None
 
 
 def _page_asked(response: Response) -> int:

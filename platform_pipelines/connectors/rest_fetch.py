@@ -242,7 +242,8 @@ class Sequence:
             return
         if all(column.null_count == len(column) for column in page.batch.columns):
             return
-        digest = hashlib.blake2b(page.batch.serialize(), digest_size=16).digest()
+        named = repr([(field.name, str(field.type)) for field in page.batch.schema]).encode()
+        digest = hashlib.blake2b(page.batch.serialize(), key=hashlib.blake2b(named).digest(), digest_size=16).digest()
         before = self._contents.setdefault(digest, turn.number)
         if before != turn.number:
             msg = (

@@ -28,6 +28,8 @@ class Path:
         """The value; None where there is none. A JSONPath of several values gives a list of them."""
         if self.keys is None:
             return _by_query(self.text, document)
+        if isinstance(document, dict) and self.text in document:  # such as `@odata.nextLink`
+            return document[self.text]
         for key in self.keys:
             document = _step(document, key)
         return document

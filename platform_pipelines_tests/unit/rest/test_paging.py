@@ -12,6 +12,8 @@ from platform_pipelines_tests.api_pages import Paged, rows
 from platform_pipelines_tests.api_server import Answer, ApiServer, Asked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from platform_pipelines_tests.unit.rest.conftest import Reader
 
 STYLES = {
@@ -120,6 +122,60 @@ def test_offsets_are_found_out_where_the_answer_says_its_own(api: ApiServer, rea
 def test_page_numbers_are_found_out_by_their_total(api: ApiServer, read: Reader) -> None:
     Paged(api, rows(34), envelope={"total_pages": 4})
     assert len(read.rows(path="/paged/page")) == 34
+
+
+@pytest.mark.parametrize(
+    ("param", "step", "said"),
+    [
+        ("page", 1, lambda at: {"page": at, "totalPages": 4}),  # its first page is 0
+        ("page", 1, lambda at: {"number": at, "totalPages": 4, "last": at == 3}),
+        ("offset", 10, lambda at: {"offset": str(at), "limit": "10", "total": "34"}),
+        ("$skip", 10, lambda at: {"@odata.nextLink": f"/s?$skip={at + 10}"} if at < 30 else {}),
+    ],
+)
+def test_paging_is_found_out_by_what_answers_say_of_themselves(
+    api: ApiServer, read: Reader, param: str, step: int, said: Callable[[int], dict[str, Any]]
+) -> None:
+    all_rows = rows(34)
+
+    def answer(asked: Asked) -> Answer:
+        at = int(asked.params.get(param, 0))
+        start = at * 10 // step
+        return Answer(json={"value": all_rows[start : start + 10], **said(at)})
+
+    api.serve("/s", answer)
+    assert [row["id"] for row in read.rows()] == list(range(34))
+
+
+@pytest.mark.parametrize(
+    ("said", "headers", "named"),
+    [
+        ({"total": "34"}, {}, "total"),
+        ({"count": 34}, {}, "count"),
+        ({"meta": {"totalElements": 34}}, {}, "meta.totalElements"),
+        ({}, {"X-Total-Count": "34"}, "X-Total-Count"),
+    ],
+)
+def test_an_answer_that_counts_more_than_came_is_an_error(
+    api: ApiServer, read: Reader, said: dict[str, Any], headers: dict[str, str], named: str
+) -> None:
+    api.serve("/s", Answer(json={"value": rows(10), **said}, headers=headers))
+    with pytest.raises(InvalidData, match=f"`{named}` says 34, and 10 records came"):
+        read.rows()
+    assert len(read.rows(pagination={"type": "none"})) == 10
+
+
+@pytest.mark.parametrize("said", [{"meta": {"hasNextPage": True}}, {"last": False}, {"isLast": False}])
+def test_an_answer_that_is_not_the_last_is_an_error(read: Reader, said: dict[str, Any]) -> None:
+    read.answer({"value": [{"id": 1}], **said})
+    with pytest.raises(InvalidData, match="says that there is more, but not where"):
+        read.rows()
+
+
+def test_the_same_values_under_other_names_are_no_page_that_was_there_before(read: Reader) -> None:
+    read.answer({"data": [{"a": 1}], "next": "1"}, {"data": [{"b": 1}], "next": None})
+    found = read.rows(records="data", pagination={"type": "cursor", "param": "c", "path": "next"})
+    assert found == [{"a": 1, "b": None}, {"a": None, "b": 1}]
 
 
 def test_an_answer_that_says_more_but_not_where_is_an_error(read: Reader) -> None:
