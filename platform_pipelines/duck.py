@@ -35,6 +35,7 @@ def connect(
     read_only: bool = False,
     extensions: Sequence[str] = (),
     memory_limit: str | None = None,
+    threads: int | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB connection in UTC that spills to disk and never goes online.
 
@@ -48,14 +49,18 @@ def connect(
         extensions: bundled extensions to load, such as ``postgres_scanner`` or ``icu``.
         memory_limit: such as ``1GB``; default ``PIPELINES_DUCKDB_MEMORY`` or 256 MB.
             Applies to in-memory databases; a database file keeps DuckDB's own limit.
+        threads: that work on its queries, the caller's included; None for as many as there are cores.
 
     Raises:
         FatalError: an extension's wheel is not installed.
         duckdb.Error: the file cannot be opened.
     """
-    if path is None and not extensions and memory_limit is None:
+    if path is None and not extensions and memory_limit is None and threads is None:
         return _shared_connection()
-    return _open(path, read_only=read_only, extensions=extensions, memory_limit=memory_limit)
+    connection = _open(path, read_only=read_only, extensions=extensions, memory_limit=memory_limit)
+    if threads is not None:
+        connection.execute(f"set threads={threads}")
+    return connection
 
 
 def _shared_connection() -> duckdb.DuckDBPyConnection:

@@ -1,4 +1,4 @@
-"""Arrow rows as Python mappings, whatever their values.
+"""Arrow rows as Python mappings, whatever their values, and all but some of them.
 
 Python has no infinite date, no year 10000 and none before Christ; such columns
 come as text, as DuckDB writes them. How values are shown is left to the callers.
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines import duck
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
 
@@ -30,3 +32,14 @@ def to_values(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> list[Any]:
         with duck.connect() as connection:
             connection.register("one_column", pa.Table.from_arrays([column], names=["value"]))
             return [value for (value,) in connection.execute("select value::varchar from one_column").fetchall()]
+
+
+def all_but(rows: int, numbers: Sequence[int] | pa.Array[Any] | pa.ChunkedArray[Any]) -> pa.BooleanArray:
+    """A filter of so many rows that leaves those of these numbers out; without numpy, see decision 0014."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    gone = numbers if isinstance(numbers, pa.Array | pa.ChunkedArray) else pa.array(numbers, pa.int64())
+    every: Any = pa.arange(0, rows)  # type: ignore[attr-defined]  # newer than the stubs
+    found: pa.BooleanArray = pc.invert(pc.is_in(every, value_set=gone.cast(pa.int64())))
+    return found

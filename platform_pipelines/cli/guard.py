@@ -6,6 +6,7 @@ traceback and with ``--json`` there is always one JSON value on stdout.
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import sys
@@ -62,6 +63,7 @@ def leave(code: int) -> None:
     if code == INTERRUPTED_CODE:
         # loader threads may still be busy; every commit is atomic, so none is waited for
         os._exit(code)
+    gc.freeze()  # looking for cycles in all that was imported takes as long as a small run's work
     sys.exit(code)
 
 

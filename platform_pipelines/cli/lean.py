@@ -1,37 +1,39 @@
-"""Keeps pandas out of a process that runs one pipeline which has no use for it.
+"""Keeps modules out of a process that runs one pipeline which has no use for them.
 
 pyarrow and DuckDB import pandas wherever it is installed, be it to make one
-scalar or to read one Arrow table; that costs a run half a second. Both do
-without it where it is not installed, so that is what they are told here. Only
-for a process that ends with its run: what they once could not import they do not
-ask for again. See decision 0013.
+scalar or to read one Arrow table; pyarrow imports numpy, httpx its own command
+line. Together that costs a run most of a second. All do without where these are
+not installed, so that is what they are told here. Only for a process that ends
+with its run: what they once could not import they do not ask for again. See
+decisions 0013 and 0014.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from platform_pipelines.engine.project import Project
     from platform_pipelines.spec import PipelineSpec
 
-#: connectors of ours that never hand out or take pandas frames, nor load a driver that might
+#: connectors of ours that never hand out or take pandas frames or numpy arrays, nor load a driver that might
 _CONNECTORS = frozenset({"duckdb", "files", "hubspot", "logger", "postgres", "rest"})
 _TRANSFORMS = frozenset({"aggregate", "filter", "join", "map", "mask", "sql"})
 
 
 class _Absent:
-    """Finds no pandas; asked before all other finders."""
+    """Finds no module of these names; asked before all other finders."""
 
     allowed = False
+    names: ClassVar[set[str]] = {"httpx._main"}
 
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
-        """Say of pandas that it is not there; leave all else to the next finder."""
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> None:
+        """Say of such a module that it is not there; leave all else to the next finder."""
         del path, target
-        if name == "pandas":
-            msg = "No module named 'pandas': nothing in this run needs it"
+        if name in cls.names:
+            msg = f"No module named {name!r}: nothing in this run needs it"
             raise ModuleNotFoundError(msg, name=name)
 
 
@@ -40,13 +42,19 @@ def process_is_ours() -> None:
     _Absent.allowed = True
 
 
-def without_pandas(project: Project, pipeline: PipelineSpec) -> None:
-    """Do without pandas from here on, unless something in the pipeline may want it."""
-    if _Absent.allowed and "pandas" not in sys.modules and not _may_want_it(project, pipeline):
-        sys.meta_path.insert(0, _Absent)
+def without_unneeded(project: Project, pipeline: PipelineSpec) -> None:
+    """Do without pandas and numpy from here on, unless something in the pipeline may want them."""
+    if not _Absent.allowed:
+        return
+    sys.meta_path.insert(0, _Absent)
+    if "pandas" in sys.modules or _may_want_pandas(project, pipeline):
+        return
+    _Absent.names.add("pandas")
+    if "numpy" not in sys.modules and not pipeline.quality.rules:
+        _Absent.names.add("numpy")
 
 
-def _may_want_it(project: Project, pipeline: PipelineSpec) -> bool:
+def _may_want_pandas(project: Project, pipeline: PipelineSpec) -> bool:
     connectors = [*project.catalog.connectors.values(), *pipeline.inline_connectors.values()]
     quality = pipeline.quality
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -30,6 +31,9 @@ COMMANDS = {
     "status": "status",
     "schema": "schema",
 }
+
+#: objects made until cycles among them are looked for: more than imports make, which are there to stay
+_OBJECTS = 100_000
 
 EPILOG = """\b
 Environment:
@@ -93,5 +97,6 @@ def execute(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Run the command line of this process."""
+    gc.set_threshold(_OBJECTS)
     process_is_ours()
     leave(execute(sys.argv[1:]))

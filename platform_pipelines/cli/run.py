@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from platform_pipelines.cli.finish import finish
-from platform_pipelines.cli.lean import without_pandas
+from platform_pipelines.cli.lean import without_unneeded
 from platform_pipelines.cli.options import confirm, json_option, pipeline_argument, yes_option
 from platform_pipelines.cli.progress import progress_bar
 from platform_pipelines.cli.project import load_project
@@ -48,7 +48,7 @@ def command(name: str, *, yes: bool, as_json: bool, **given: Any) -> None:  # no
     project = load_project()
     pipeline = project.pipeline(name)  # a misspelt name is answered before any question
     _ask(name, yes=yes, **given)
-    without_pandas(project, pipeline)
+    without_unneeded(project, pipeline)
     with progress_bar(quiet=as_json) as listener:
         report = run(project, _request(name, listener, **given))
     finish(project, report, as_json=as_json)

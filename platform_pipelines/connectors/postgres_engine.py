@@ -1,9 +1,11 @@
 """The DuckDB instance that reads from and encodes for PostgreSQL: one for each process.
 
 Loading the extension costs some tenths of a second, a further connection to the
-instance next to nothing. Each connection has its own transactions and temporary
-relations; attached databases are shared, so each read attaches under a name of
-its own.
+instance next to nothing. It works in the threads of its callers alone: what it does
+is to wait for a server and to follow one stream, and while a thread of its own did
+that, the caller's would ask it without a pause whether it is done. Each connection
+has its own transactions and temporary relations; attached databases are shared, so
+each read attaches under a name of its own.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection of its own to this process's instance."""
     with _guard:
         if os.getpid() not in _instances:
-            _instances[os.getpid()] = duck.connect(extensions=["postgres_scanner"])
+            _instances[os.getpid()] = duck.connect(extensions=["postgres_scanner"], threads=1)
         connection = _instances[os.getpid()].cursor()
     with contextlib.closing(connection):
         connection.execute("set timezone='UTC'; set enable_progress_bar=false")

@@ -15,6 +15,7 @@ from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats.json_convert import convert, record_texts
 from platform_pipelines.formats.memory_merge import select
 from platform_pipelines.model import Page
+from platform_pipelines.rows import all_but
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,6 @@ class Place:
         Raises:
             InvalidData: a cursor is lower than one that came before.
         """
-        import numpy as np
         import pyarrow as pa
 
         numbered = batch.append_column(_ROW, pa.array(range(batch.num_rows), pa.int64()))
@@ -72,10 +72,8 @@ class Place:
         self._check_order(rows, shown)
         at_start = self._rows_at(rows, batch, self._start) if self._start else {}
         dropped = [index for index, digest in at_start.items() if digest in self._known]
-        keep = np.ones(rows.num_rows, dtype=bool)
-        keep[dropped] = False
         self._advance(rows, batch)
-        kept = rows.filter(pa.array(keep)).drop_columns([_ROW]).combine_chunks().to_batches()
+        kept = rows.filter(all_but(rows.num_rows, dropped)).drop_columns([_ROW]).combine_chunks().to_batches()
         empty = typed.slice(0, 0).drop_columns([_ROW])
         return Page((kept[0] if kept else empty,), self.token(), (*rejected, *misfits))
 

@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
 from platform_pipelines.cursor import NANOS_PER_UNIT, Cursor
+from platform_pipelines.rows import all_but
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
-    import numpy.typing as npt
     import pyarrow as pa
 
     from platform_pipelines.model import Rejected
@@ -73,8 +72,6 @@ class Boundary:
 
     def drop_known(self, batch: pa.RecordBatch, watermark: Cursor | None) -> pa.RecordBatch:
         """The batch without the rows an earlier batch holds."""
-        import numpy as np
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         if not self._owed:
@@ -82,18 +79,17 @@ class Boundary:
         candidates, rows = _missing_or(batch, self._field, watermark, pc.less_equal)
         if not rows.num_rows:
             return batch
-        keep = np.ones(batch.num_rows, dtype=bool)
+        dropped: list[Any] = []
         keys = self._keys(rows)
         digests = self._hasher.digests(rows, self._owed_columns)
         names = tuple(rows.schema.names)
         left = digests if names == self._owed_columns else self._hasher.digests(rows, names)
-        for index, key, digest, next_digest in zip(candidates, keys, digests, left, strict=True):
-            known = self._settle(key, digest)
-            keep[index] = not known
-            if known:
+        for index, key, digest, next_digest in zip(candidates.to_pylist(), keys, digests, left, strict=True):
+            if self._settle(key, digest):
+                dropped.append(index)
                 self._meet(key, next_digest)
         self.columns = names
-        return batch if keep.all() else batch.filter(pa.array(keep))
+        return batch.filter(all_but(batch.num_rows, dropped)) if dropped else batch
 
     def drop_known_records(self, rejected: Sequence[Rejected]) -> list[Rejected]:
         """The unreadable records that no earlier batch holds."""
@@ -171,19 +167,17 @@ class Boundary:
 
 def _missing_or(
     batch: pa.RecordBatch, field: str, bound: Cursor | None, compare: Callable[..., Any]
-) -> tuple[npt.NDArray[np.intp], pa.RecordBatch]:
+) -> tuple[pa.Array[Any], pa.RecordBatch]:
     """Positions and rows whose cursor is NULL or compares with ``bound``."""
-    import numpy as np
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     column = batch.column(field)
-    chosen = np.asarray(pc.is_null(column))
+    chosen: Any = pc.is_null(column)
     if bound is not None:
-        compared = compare(column, cursor_scalar(bound, column.type))
-        chosen = chosen | np.asarray(compared.fill_null(fill_value=False))
-    positions = np.flatnonzero(chosen)
-    return positions, batch.take(pa.array(positions, pa.int64()))
+        compared: Any = compare(column, cursor_scalar(bound, column.type))
+        chosen = pc.or_(chosen, compared.fill_null(fill_value=False))
+    positions: Any = pc.indices_nonzero(chosen)
+    return positions, batch.take(positions)
 
 
 def cursor_scalar(cursor: Cursor, data_type: pa.DataType) -> pa.Scalar[Any]:

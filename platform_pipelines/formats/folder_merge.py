@@ -17,6 +17,7 @@ from platform_pipelines.formats.text_read import TextRead
 from platform_pipelines.formats.versions import kept_columns, removes, same_key, wins
 from platform_pipelines.formats.workspace import Workspace
 from platform_pipelines.model import Receipt, Stream, Window
+from platform_pipelines.rows import all_but
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -175,12 +176,7 @@ def _less(table: pa.Table, names: Sequence[str]) -> pa.Table:
 
 
 def _without(table: pa.Table, numbers: pa.ChunkedArray[Any]) -> pa.Table:
-    import numpy as np
-    import pyarrow as pa
-
-    keep = np.ones(table.num_rows, dtype=bool)
-    keep[numbers.to_numpy()] = False
-    return table.filter(pa.array(keep))
+    return table.filter(all_but(table.num_rows, numbers))
 
 
 def _write_winners(work: _Merge, writer: Writer) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines import duck
 from platform_pipelines.formats.json_kinds import kind_of
 from platform_pipelines.model import Rejected
-from platform_pipelines.rows import to_rows
+from platform_pipelines.rows import all_but, to_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,25 +45,21 @@ class Target:
 
 def convert(table: pa.Table, targets: Sequence[Target]) -> tuple[pa.RecordBatch, tuple[Rejected, ...]]:
     """A page in the chosen types, and the records that do not fit them."""
-    import numpy as np
     import pyarrow as pa
 
     arrays: list[pa.Array[Any]] = []
-    fits = np.ones(table.num_rows, dtype=bool)
     reasons: dict[int, list[str]] = {}
     with duck.connect() as connection:
         for target in targets:
-            array, good = _converted(connection, table, target)
+            array, misfitting = _converted(connection, table, target)
             arrays.append(array)
-            if good is not None and not good.all():
-                fits &= good
-                for row in np.flatnonzero(~good):
-                    reasons.setdefault(int(row), []).append(_reason(table, target, int(row)))
+            for row in misfitting:
+                reasons.setdefault(row, []).append(_reason(table, target, row))
     batch = pa.RecordBatch.from_arrays(arrays, schema=pa.schema([target.field for target in targets]))
     if not reasons:
         return batch, ()
     rejected = tuple(Rejected(_record(table, row), "; ".join(reasons[row]) + ".") for row in sorted(reasons))
-    return batch.filter(pa.array(fits)), rejected
+    return batch.filter(all_but(batch.num_rows, list(reasons))), rejected
 
 
 def misfits(
@@ -124,23 +120,27 @@ def as_json(column: pa.Array[Any], described: pa.Field[Any]) -> pa.Array[Any]:
     return column if pa.types.is_string(column.type) else textual(column, described)
 
 
-def _converted(connection: duckdb.DuckDBPyConnection, table: pa.Table, target: Target) -> tuple[pa.Array[Any], Any]:
-    """The column, and which of its values fit; None if all do."""
+def _converted(
+    connection: duckdb.DuckDBPyConnection, table: pa.Table, target: Target
+) -> tuple[pa.Array[Any], list[int]]:
+    """The column, and the rows whose values do not fit."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     kind = target.field.type
     if target.name not in table.column_names:
-        return pa.nulls(table.num_rows, kind), None
+        return pa.nulls(table.num_rows, kind), []
     described = table.schema.field(target.name)
     column = table.column(target.name).combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks else pa.array([], described.type)
     if target.cast is None:
-        return _moved(column, described, target.field), None
+        return _moved(column, described, target.field), []
     cast = target.cast
     query = f"select {cast.typed('x')} as value, {cast.fits('x')} as good from page"
     found = _query(connection, textual(column, described), query)
-    return _one(found.column("value")), found.column("good").to_numpy(zero_copy_only=False)
+    misfitting: Any = pc.indices_nonzero(pc.invert(found.column("good")))
+    return _one(found.column("value")), misfitting.to_pylist()
 
 
 def _moved(column: pa.Array[Any], described: pa.Field[Any], wanted: pa.Field[Any]) -> pa.Array[Any]:

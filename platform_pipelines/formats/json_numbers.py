@@ -38,10 +38,15 @@ def long_numbers(content: bytes) -> list[bytes]:
 
 def is_deep(content: bytes) -> bool:
     """Whether a JSON text may be nested deeper than parsers that recurse without a limit can bear."""
-    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     brackets = content.translate(_STEPS, _NO_BRACKETS)
-    return bool(brackets) and int(np.cumsum(np.frombuffer(brackets, np.int8), dtype=np.int64).max()) > _DEEPEST
+    if len(brackets) <= _DEEPEST:
+        return False
+    steps = pa.Array.from_buffers(pa.int8(), len(brackets), [None, pa.py_buffer(brackets)])
+    deepest: int = pc.max(pc.cumulative_sum(steps.cast(pa.int64()))).as_py()
+    return deepest > _DEEPEST
 
 
 def all_doubles(numbers: Iterable[bytes]) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines import duck
 from platform_pipelines.formats.versions import RESERVED, kept_columns, lost_columns, removes, same_key, unified, wins
 from platform_pipelines.model import Receipt
+from platform_pipelines.rows import all_but
 from platform_pipelines.sql.dialect import DUCKDB
 from platform_pipelines.sql.predicates import families, window_sql
 
@@ -143,14 +144,10 @@ def _filled(stage: pa.Table, current: pa.Table, found: _Matches) -> pa.Table:
 
 
 def _remove(table: pa.Table, numbers: Sequence[pa.Array[Any]]) -> pa.Table:
-    import numpy as np
-
-    keep = np.ones(table.num_rows, dtype=bool)
-    for part in numbers:
-        keep[part.to_numpy(zero_copy_only=False)] = False
     import pyarrow as pa
 
-    return table.filter(pa.array(keep))
+    gone: pa.ChunkedArray[Any] = pa.chunked_array(numbers)
+    return table.filter(all_but(table.num_rows, gone))
 
 
 def _stack(parts: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:

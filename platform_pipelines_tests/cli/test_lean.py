@@ -1,14 +1,25 @@
-"""Runs without pandas where nothing needs it, and with it where something does."""
+"""Runs without pandas and numpy where nothing needs them, and with them where something does."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from platform_pipelines_tests.cli.commands import CONNECTORS
+
 if TYPE_CHECKING:
     from platform_pipelines_tests.cli.commands import Folder
 
 _PANDAS = re.compile(r"\| +pandas\.core$", re.MULTILINE)  # an attempt that fails is listed as pandas alone
+_NUMPY = re.compile(r"\| +numpy\._core$", re.MULTILINE)
+#: rows to hash at the watermark, to merge, to take out of files: all that is done without rules
+_PLAIN = """
+name: plain
+source: {connector: drops, stream: orders.csv, mode: incremental, cursor: {field: at, timezone: UTC}}
+destinations:
+  - {connector: warehouse, table: raw.plain, mode: merge, key: [id]}
+  - {connector: lake, table: plain, mode: merge, key: [id]}
+"""
 _TIDY = """
 name: tidy
 source: {connector: drops, stream: orders.csv, mode: full_refresh}
@@ -36,6 +47,25 @@ def test_a_run_that_has_no_use_for_pandas_does_not_import_it(orders: Folder) -> 
         assert "| pyarrow" in said.replace("  ", "")
         assert not _PANDAS.search(said)
     assert orders.query("select count(*) from raw.orders") == [(2,)]
+
+
+def test_a_run_without_rules_does_not_import_numpy(orders: Folder) -> None:
+    orders.write("defs/connectors.yaml", f"{CONNECTORS}\nlake: {{type: files, root: lake, format: parquet}}\n")
+    orders.write("defs/sales/plain.yaml", _PLAIN)
+    for lines in ("1,1.5,2026-01-01\n2,2.5,2026-01-02\n", "2,9.5,2026-01-02\n2,3.5,2026-01-03\n3,4.5,2026-01-03\n"):
+        orders.write("in/orders.csv", f"id,amount,at\n{lines}")
+        code, said = _run(orders, "plain")
+        assert code == 0, said[-3000:]
+        assert not _NUMPY.search(said)
+    rows = [(1, 1.5), (2, 3.5), (3, 4.5)]
+    assert orders.query("select id, amount from raw.plain order by id") == rows
+    assert orders.query(f"select id, amount from '{orders.root}/lake/plain/*.parquet' order by id") == rows
+
+
+def test_a_run_with_rules_has_numpy(orders: Folder) -> None:
+    code, said = _run(orders, "orders")
+    assert code == 0, said[-3000:]
+    assert _NUMPY.search(said)
 
 
 def test_a_function_gets_its_frame(orders: Folder) -> None:
