@@ -28,6 +28,9 @@ _spills: dict[int, Scratch] = {}
 #: memory DuckDB may use before it spills to disk, unless the caller says otherwise
 DEFAULT_MEMORY = "256MB"
 
+# threads compute as much of a result before it is asked for: with DuckDB's own 1 MB they mostly wait for each other
+_LOCAL = "set timezone='UTC'; set enable_progress_bar=false; set streaming_buffer_size='16MB'"
+
 
 def connect(
     path: Path | str | None = None,
@@ -71,13 +74,10 @@ def _shared_connection() -> duckdb.DuckDBPyConnection:
         for _ in range(2):
             if process not in _instances:
                 _instances[process] = _open(None)
-            connection = _instances[process].cursor()
             try:
-                connection.execute("set timezone='UTC'")
+                return sibling(_instances[process])
             except duckdb.FatalException:  # DuckDB closes an instance for good after an internal error
                 del _instances[process]
-            else:
-                return connection
     msg = "The embedded DuckDB cannot be opened again after an internal error. Start the process anew."
     raise FatalError(msg)
 
@@ -100,8 +100,17 @@ def _open(
         connection.execute(f"set temp_directory={literal(str(spill_folder()))}")
     for extension in ("icu", *extensions):
         connection.execute(f"load {literal(str(extension_file(extension)))}")
-    connection.execute("set timezone='UTC'; set enable_progress_bar=false")
+    connection.execute(_LOCAL)
     return connection
+
+
+def sibling(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Another connection to the same instance; DuckDB hands none of these settings on.
+
+    Raises:
+        duckdb.FatalException: the instance was closed after an internal error.
+    """
+    return connection.cursor().execute(_LOCAL)
 
 
 def spill_folder() -> Path:

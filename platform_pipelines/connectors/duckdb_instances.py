@@ -100,7 +100,7 @@ class _Instance:
         elif self._read_only and not read_only:
             raise ReadHereError
         try:
-            connection = self._root.cursor().execute("set timezone='UTC'; set enable_progress_bar=false")
+            connection = duck.sibling(self._root)
         except BaseException:
             self._close_unused()
             raise

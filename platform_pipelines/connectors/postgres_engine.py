@@ -35,9 +35,8 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
     with _guard:
         if os.getpid() not in _instances:
             _instances[os.getpid()] = duck.connect(extensions=["postgres_scanner"], threads=1)
-        connection = _instances[os.getpid()].cursor()
+        connection = duck.sibling(_instances[os.getpid()])
     with contextlib.closing(connection):
-        connection.execute("set timezone='UTC'; set enable_progress_bar=false")
         yield connection
 
 

@@ -87,7 +87,7 @@ class ParquetRead:
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the read's DuckDB."""
-        return self._connection.cursor().execute("set timezone='UTC'")
+        return duck.sibling(self._connection)
 
     def count(self) -> int:
         """Rows of all files, from their footers."""

@@ -138,7 +138,7 @@ class TextRead:
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the read's DuckDB; it does not inherit the time zone."""
-        return self._connection.cursor().execute("set timezone='UTC'")
+        return duck.sibling(self._connection)
 
     def _settle(self, stream: Stream) -> dict[str, Settled]:
         while True:
