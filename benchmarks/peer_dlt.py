@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 work, dsn, data = sys.argv[1:]
-target = dlt.destinations.postgres(dsn)
+target = dlt.destinations.postgres(dsn.replace("postgres@", "postgres:none@"))  # it wants a password, the server none
 table = sql_table(
     dsn.replace("postgresql://", "postgresql+psycopg2://"),
     table="trips",

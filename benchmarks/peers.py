@@ -17,6 +17,8 @@ _QUIET = {
     "SLING_DISABLE_TELEMETRY": "TRUE",
     "SLING_DUCKDB_COMPUTE": "FALSE",
 }
+#: tried, and not waited for each time
+_ENDLESS = frozenset({("sling", "parquet_to_postgres")})
 _FROM_POSTGRES = frozenset({"postgres_to_parquet", "postgres_merge"})
 
 
@@ -27,6 +29,9 @@ def peers(work: str, dsn: str, data: Path, folder: Path | None = None) -> list[C
         binary = _binary(name)
         if binary is None:
             candidates.append(Candidate(name, missing="not installed"))
+            continue
+        if (name, work) in _ENDLESS:
+            candidates.append(Candidate(name, missing="did not finish within 240 s"))
             continue
         home = None if folder is None else folder / name
         if home is not None:

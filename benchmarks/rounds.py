@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+_FIGURES = re.compile(r"[0-9.]+ [0-9]+")
 _KILOBYTES_IN_MEGABYTE = 1024
 #: seconds that one run may take
 _PATIENCE = 240
@@ -72,13 +74,19 @@ def play(candidates: Sequence[Candidate], repeats: int) -> dict[str, Figures | s
             try:
                 found[candidate.label].append(_once(candidate))
             except subprocess.CalledProcessError as error:
-                failed[candidate.label] = f"failed: {error.output.strip().splitlines()[-1][:120]}"
+                failed[candidate.label] = f"failed: {_last_words(error.output)}"
     return {
         label: failed[label]
         if label in failed
         else Figures(tuple(seconds for seconds, _ in runs), max(peak for _, peak in runs))
         for label, runs in found.items()
     }
+
+
+def _last_words(output: str) -> str:
+    """The last line that a process wrote; the launcher's figures are behind it."""
+    lines = [line for line in output.splitlines() if line.strip() and not _FIGURES.fullmatch(line.strip())]
+    return lines[-1].strip()[:120] if lines else "no output"
 
 
 def _once(candidate: Candidate) -> tuple[float, float]:
