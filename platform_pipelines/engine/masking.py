@@ -17,7 +17,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
-from platform_pipelines.model import Page, Rejected, TransformOutcome
+from platform_pipelines.model import Page, Rejected
+from platform_pipelines.outcomes import TransformOutcome
 from platform_pipelines.relations import columns, require_columns
 from platform_pipelines.transforms import hiding, mask
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from platform_pipelines.engine.project import Project
-    from platform_pipelines.model import Feed, RuleOutcome, TransformOutcome
+    from platform_pipelines.model import Feed
+    from platform_pipelines.outcomes import RuleOutcome, TransformOutcome
 
 
 @dataclass(frozen=True, slots=True)

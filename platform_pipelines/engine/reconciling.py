@@ -16,7 +16,8 @@ from platform_pipelines.connectors.base import Countable
 from platform_pipelines.engine.extract import expected_stream, tracked_cursor
 from platform_pipelines.engine.window import written
 from platform_pipelines.errors import PipelinesError, SpecError, Unreconciled
-from platform_pipelines.model import RuleOutcome, Stream, Window
+from platform_pipelines.model import Stream, Window
+from platform_pipelines.outcomes import RuleOutcome
 from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from platform_pipelines.cursor import Cursor
-    from platform_pipelines.model import Feed, RuleOutcome, TransformOutcome
+    from platform_pipelines.model import Feed
+    from platform_pipelines.outcomes import RuleOutcome, TransformOutcome
     from platform_pipelines.quality.profile import ColumnProfile
 
 RunStatus = Literal["success", "partial", "failed", "gate_closed", "nothing_new"]

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from platform_pipelines.engine.context import Context
     from platform_pipelines.engine.judging import Judged
-    from platform_pipelines.model import Decision, Feed, RuleOutcome, TransformOutcome
+    from platform_pipelines.model import Decision, Feed
+    from platform_pipelines.outcomes import RuleOutcome, TransformOutcome
     from platform_pipelines.store import FeedLog, Manifest
 
 

@@ -17,8 +17,8 @@ from platform_pipelines.spec.secrets import mask
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from platform_pipelines.model import RuleOutcome
     from platform_pipelines.orchestration.stages import Outcome, Report
+    from platform_pipelines.outcomes import RuleOutcome
     from platform_pipelines.spec import PipelineSpec, RuleSpec
 
 ACCOUNTING = "accounting"

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from platform_pipelines.duck import quote
-from platform_pipelines.model import RuleOutcome
+from platform_pipelines.outcomes import RuleOutcome
 from platform_pipelines.relations import count
 
 if TYPE_CHECKING:

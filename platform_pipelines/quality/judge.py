@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from platform_pipelines.model import RuleOutcome
+    from platform_pipelines.outcomes import RuleOutcome
     from platform_pipelines.quality.anomaly import History
     from platform_pipelines.quality.rowtest import Tester
     from platform_pipelines.relations import Holdings, Lookup

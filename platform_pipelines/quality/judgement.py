@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from platform_pipelines.model import RuleOutcome
+    from platform_pipelines.outcomes import RuleOutcome
 
 #: rules on the whole batch: they fail once or not at all, and reject no row
 BATCH_RULES = frozenset({"volume", "freshness", "anomaly", "schema_batch", "pandera_batch"})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines.model import RuleOutcome
+from platform_pipelines.outcomes import RuleOutcome
 from platform_pipelines.rows import to_rows
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.errors import SpecError
-from platform_pipelines.model import RuleOutcome
+from platform_pipelines.outcomes import RuleOutcome
 from platform_pipelines.quality.rowtest import RowTest, fixed_reasons, value_reasons
 from platform_pipelines.quality.userschema import UserSchema
 from platform_pipelines.userobject import load_object

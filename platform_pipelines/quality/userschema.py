@@ -20,7 +20,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.errors import SpecError
-from platform_pipelines.model import RuleOutcome
+from platform_pipelines.outcomes import RuleOutcome
 from platform_pipelines.quality.frames import to_frame
 from platform_pipelines.quality.rowtest import RowTest, fixed_reasons, unique_reasons, value_reasons
 from platform_pipelines.userobject import load_object

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData
-from platform_pipelines.model import RuleOutcome
+from platform_pipelines.outcomes import RuleOutcome
 from platform_pipelines.relations import family
 
 if TYPE_CHECKING:

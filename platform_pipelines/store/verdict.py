@@ -11,7 +11,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from platform_pipelines.errors import StoreCorrupt
-from platform_pipelines.model import Offset, RuleOutcome, TransformOutcome
+from platform_pipelines.model import Offset
+from platform_pipelines.outcomes import RuleOutcome, TransformOutcome
 from platform_pipelines.store.arrow import UNREADABLE, decode_schema, encode_schema
 from platform_pipelines.store.manifest import FORMAT, DataFile
 from platform_pipelines.store.shapes import Kinds, checked

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import FatalError, InvalidData, PipelinesError, SecretError, SpecError
-from platform_pipelines.model import TransformOutcome
+from platform_pipelines.outcomes import TransformOutcome
 from platform_pipelines.relations import columns, count
 from platform_pipelines.spec import secrets
 from platform_pipelines.transforms import aggregate, filter, function, join, map, mask, python, sql  # noqa: A004 - kinds bear their YAML names

@@ -16,7 +16,8 @@ from platform_pipelines.connectors.registry import capabilities
 from platform_pipelines.cursor import Cursor
 from platform_pipelines.errors import PipelinesError, SpecError, StoreCorrupt
 from platform_pipelines.formats.json_page import PageReader
-from platform_pipelines.model import Feed, RuleOutcome, Stream, TransformOutcome, Window
+from platform_pipelines.model import Feed, Stream, Window
+from platform_pipelines.outcomes import RuleOutcome, TransformOutcome
 from platform_pipelines.spec import load_catalog
 from platform_pipelines.store import Verdict
 from platform_pipelines.store.manifest import DataFile, Manifest

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from platform_pipelines.model import RuleOutcome
+    from platform_pipelines.outcomes import RuleOutcome
     from platform_pipelines.quality.judgement import Judgement
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)

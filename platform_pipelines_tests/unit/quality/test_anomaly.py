@@ -13,7 +13,7 @@ from platform_pipelines.spec.quality import QualitySpec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from platform_pipelines.model import RuleOutcome
+    from platform_pipelines.outcomes import RuleOutcome
     from platform_pipelines.quality.judgement import Judgement
     from platform_pipelines_tests.unit.quality.conftest import Court
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from platform_pipelines.model import RuleOutcome
+from platform_pipelines.outcomes import RuleOutcome
 from platform_pipelines.quality.gate import closes
 from platform_pipelines.quality.judgement import Judgement, score
 from platform_pipelines.spec.quality import GateSpec

@@ -11,7 +11,8 @@ import pytest
 
 from platform_pipelines.cursor import Cursor
 from platform_pipelines.errors import FeedBusy, OffsetConflict, SpecError, StoreCorrupt, UsageError
-from platform_pipelines.model import Feed, Offset, RuleOutcome, TransformOutcome
+from platform_pipelines.model import Feed, Offset
+from platform_pipelines.outcomes import RuleOutcome, TransformOutcome
 from platform_pipelines.store import DataFile, FeedLog, Manifest, Store, Verdict, effects
 from platform_pipelines.store.writer import PartWriter
 
