@@ -25,8 +25,12 @@ _instances: dict[int, duckdb.DuckDBPyConnection] = {}
 _spilling = threading.Lock()
 _spills: dict[int, Scratch] = {}
 
-#: memory DuckDB may use before it spills to disk, unless the caller says otherwise
-DEFAULT_MEMORY = "256MB"
+#: megabytes DuckDB may use before it spills to disk, unless the caller says otherwise
+_MEGABYTES = 256
+DEFAULT_MEMORY = f"{_MEGABYTES}MB"
+#: columns that they suffice for, and megabytes for each further one, in two threads: every operator holds 2,048
+#: values of each column at once
+_COLUMNS, _MEGABYTES_OF_COLUMN = 400, 0.5
 
 # threads compute as much of a result before it is asked for: with DuckDB's own 1 MB they mostly wait for each other
 _LOCAL = "set timezone='UTC'; set enable_progress_bar=false; set streaming_buffer_size='16MB'"
@@ -64,6 +68,19 @@ def connect(
     if threads is not None:
         connection.execute(f"set threads={threads}")
     return connection
+
+
+def connect_for(columns: int) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory connection with room for a relation of so many columns.
+
+    Up to 400 share the instance of :func:`connect`. More get one of their own, which may use half a megabyte more
+    for each column, unless ``PIPELINES_DUCKDB_MEMORY`` is set.
+    """
+    if columns <= _COLUMNS or "PIPELINES_DUCKDB_MEMORY" in os.environ:
+        return connect()
+    memory = f"{round(_MEGABYTES + columns * _MEGABYTES_OF_COLUMN)}MB"
+    # what is common to expressions is searched for in a time that grows with the square of their number
+    return connect(memory_limit=memory, threads=2).execute("set disabled_optimizers='common_subexpressions'")
 
 
 def _shared_connection() -> duckdb.DuckDBPyConnection:

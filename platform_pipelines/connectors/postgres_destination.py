@@ -18,7 +18,7 @@ from platform_pipelines.sql.arrivals import Arrivals
 from platform_pipelines.sql.arrow_types import PG_DOMAIN, PG_TYPE, from_arrow, plain_type
 from platform_pipelines.sql.dialect import POSTGRES
 from platform_pipelines.sql.script import STAGE
-from platform_pipelines.sql.tables import FEED, check_lengths
+from platform_pipelines.sql.tables import FEED, check_count, check_lengths
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: bytes of a name at most
 NAME_BYTES = 63
+#: columns of a table at most
+COLUMNS = 1_600
 #: below this the planner guesses well enough
 _ANALYZE_ROWS = 1_000
 
@@ -133,6 +135,7 @@ class PostgresLoad:
     def evolve(self, table: TableName, plan: LoadPlan, found: Changes) -> None:
         """Make the changes, inside the transaction."""
         check_lengths((table.schema, table.name, *(c.name for c in found.columns)), NAME_BYTES, "PostgreSQL")
+        check_count(len(found.columns) + found.feed, COLUMNS, table, "PostgreSQL")
         for statement in plan.ddl + plan.destructive:
             self.execute(statement)
         if rekeyed := self.rekeyed(table):

@@ -7,6 +7,7 @@ temporary files, which every part writes, and of files that vanish while they ar
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 
 from platform_pipelines.duck import DEFAULT_MEMORY
@@ -44,7 +45,8 @@ def of_the_system(error: Exception, doing: str) -> ConnectError | None:
 
 
 def _out_of_memory(error: Exception, doing: str) -> ConnectError:
-    given = os.environ.get("PIPELINES_DUCKDB_MEMORY") or DEFAULT_MEMORY
+    limit = re.search(r"/([0-9.]+ [KMGT]iB) used", str(error))
+    given = limit[1] if limit else os.environ.get("PIPELINES_DUCKDB_MEMORY") or DEFAULT_MEMORY
     found = ConnectError(
         f"{doing} needs more memory than DuckDB was given ({given}): very wide rows, or very large values. Nothing is "
         "half done. Set PIPELINES_DUCKDB_MEMORY to more, such as 2GB, then run again."

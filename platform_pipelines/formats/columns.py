@@ -70,6 +70,7 @@ class _Choice:
         self._landed = _landed(connection, expected) if expected is not None else {}
         self._kinds = {name: kinds for piece in pieces for name, kinds in piece.kinds.items()}
         self._shapes = structures(connection, pieces[0]) if pieces and pieces[0].kinds else {}
+        self._every = casts.candidates(options)
 
     def column(self, name: str, *, widen: bool) -> Column:
         if name in self._declared:
@@ -108,13 +109,12 @@ class _Choice:
                 yield from (text for (text,) in rows.fetchall())
 
     def _inferred(self, name: str) -> tuple[Cast, ...]:
-        every = casts.candidates(self._options)
         kinds, shape = self._kinds.get(name), self._shapes.get(name)
         if kinds is None:
-            return tuple(every)
+            return tuple(self._every)
         if len(kinds) <= 1 and kinds <= _SCALARS.keys():
             allowed = _SCALARS[next(iter(kinds), "s")]
-            return tuple(cast for cast in every if cast.type in allowed)
+            return tuple(cast for cast in self._every if cast.type in allowed)
         return (_nested(self._connection, shape),) if shape is not None else (casts.json_text(),)
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from platform_pipelines.duck import quote
-from platform_pipelines.relations import unused_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
     from platform_pipelines.formats.pieces import Piece
 
 Origin = Literal["declared", "landed", "inferred"]
-_SAMPLE = 2_000
+#: rows of a sample, and values of a sample of many columns
+_SAMPLE, _SAMPLE_VALUES = 2_000, 2_000_000
 #: columns that one query is about: of a sample, for each of which all types are tried, and of all rows
 _SAMPLED, _AT_ONCE = 25, 250
 
@@ -165,12 +165,14 @@ def _row(
     """Per column: values that are not NULL, then misfits by cast. Every column is touched, so every byte is read."""
     import duckdb
 
-    relation = f"(select * from {piece.relation} limit {limit})" if limit else piece.relation
     try:
-        if len(columns) <= (_SAMPLED if limit else _AT_ONCE):
+        if limit and len(columns) > _SAMPLED:
+            return _by_casts(connection, piece, columns, min(limit, _SAMPLE_VALUES // len(columns)))
+        relation = f"(select * from {piece.relation} limit {limit})" if limit else piece.relation
+        if len(columns) <= _AT_ONCE:
             touched = [f"count({quote(name)})" for name in piece.columns]
             return _ask(connection, [*_parts(piece, columns), *touched], relation)
-        return _by_groups(connection, piece, columns, relation, copied=limit is not None)
+        return _by_groups(connection, piece, columns, relation)
     except (duckdb.Error, UnicodeDecodeError) as error:  # an excerpt in its message may be cut within a character
         if piece.careful:
             raise
@@ -178,20 +180,31 @@ def _row(
 
 
 def _by_groups(
-    connection: duckdb.DuckDBPyConnection, piece: Piece, columns: Sequence[Column], relation: str, *, copied: bool
+    connection: duckdb.DuckDBPyConnection, piece: Piece, columns: Sequence[Column], relation: str
 ) -> list[int]:
     """The same of a wide table: DuckDB plans a query in a time that grows with the square of its length."""
-    copy = quote(unused_name("sample"))
-    if copied:
-        connection.execute(f"create temp table {copy} as from {relation}")
-        relation = copy
-    size = _SAMPLED if copied else _AT_ONCE
     found: list[int] = []
-    for start in range(0, len(columns), size):
-        found += _ask(connection, _parts(piece, columns[start : start + size]), relation)
-    if copied:
-        connection.execute(f"drop table {copy}")
+    for start in range(0, len(columns), _AT_ONCE):
+        found += _ask(connection, _parts(piece, columns[start : start + _AT_ONCE]), relation)
     return found
+
+
+def _by_casts(connection: duckdb.DuckDBPyConnection, piece: Piece, columns: Sequence[Column], rows: int) -> list[int]:
+    """The same of a sample of a wide table: its columns stand below each other, for one query."""
+    same: dict[tuple[Cast, ...], list[Column]] = {}
+    for column in columns:
+        same.setdefault(column.casts, []).append(column)
+    counts: dict[str, Sequence[int]] = {}
+    for casts, members in same.items():
+        names = ", ".join(quote(column.name) for column in members)
+        long = (
+            f"select unnest(range({len(members)})) as n, unnest([{names}]) as x "
+            f"from (select {names} from {piece.relation} limit {rows})"
+        )
+        parts = ", ".join(_parts(piece, [Column("x", "inferred", casts)]))
+        found = connection.execute(f"select n, {parts} from ({long}) group by n").fetchall()
+        counts |= {members[n].name: row for n, *row in found}
+    return [count for c in columns for count in counts.get(c.name, (0,) * (len(c.casts) + 1))]
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, parts: Sequence[str], relation: str) -> Sequence[int]:

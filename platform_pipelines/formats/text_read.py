@@ -63,7 +63,6 @@ class TextRead:
     ) -> None:
         self._workspace = Workspace()
         self._rejects = Rejects(self._workspace)
-        self._connection = duck.connect()
         self._options = options
         self._spooled: str | None = None
         self._unproven: dict[str, Cast] = {}
@@ -72,6 +71,7 @@ class TextRead:
         else:
             lines = file_format == "jsonl"
             self._pieces = json_pieces(files, options, self._workspace, self._rejects, lines=lines)
+        self._connection = self._connect()
         self._settled = self._settle(stream)
         self.schema = self._schema()
 
@@ -189,10 +189,13 @@ class TextRead:
         self._spooled = f"(select * replace ({nulls}) from {relation})" if nulls else relation
         return found
 
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        return duck.connect_for(max((len(piece.columns) for piece in self._pieces), default=0))
+
     def _go_careful(self, numbers: Sequence[int]) -> None:
         """Read pieces record by record, on a new connection: DuckDB may have given up the old one."""
         self._connection.close()
-        self._connection = duck.connect()
+        self._connection = self._connect()
         for number in numbers:
             self._pieces[number] = careful_piece(self._pieces[number], self._options, self._workspace, self._rejects)
 
@@ -216,8 +219,9 @@ class TextRead:
 
         if not self._pieces:
             return pa.schema([])
-        relation = self._spooled or self._typed(0)
-        reader = self._connection.execute(f"select * from {relation} limit 0").to_arrow_reader(1)
+        nulls = ", ".join(f"{settled.cast.null()} as {quote(name)}" for name, settled in self._settled.items())
+        query = f"from {self._spooled} limit 0" if self._spooled else f"select {nulls} limit 0"
+        reader = self._connection.execute(query).to_arrow_reader(1)
         json_columns = frozenset(n for n, s in self._settled.items() if s.cast.type == casts.JSON)
         return with_metadata(reader.schema, json_columns)
 

@@ -96,8 +96,9 @@ def compare(established: pa.Schema | None, incoming: pa.Schema, contract: Schema
     """
     if established is None:
         return Drift(incoming)
-    new = tuple(name for name in incoming.names if name not in established.names)
-    missing = tuple(name for name in established.names if name not in incoming.names)
+    arrived, agreed = frozenset(incoming.names), frozenset(established.names)
+    new = tuple(name for name in incoming.names if name not in agreed)
+    missing = tuple(name for name in established.names if name not in arrived)
     if new and contract.new_columns == "fail":
         listed = ", ".join(f"`{name}` ({incoming.field(name).type})" for name in new)
         msg = f"New columns: {listed}. `{_KEY}.new_columns: fail` refuses them; allowed besides: add, ignore."
@@ -139,11 +140,11 @@ def fit(connection: duckdb.DuckDBPyConnection, relation: str, drift: Drift) -> F
 
 
 def _changes(established: pa.Schema, incoming: pa.Schema, contract: SchemaContract) -> tuple[Change, ...]:
-    changes = []
+    changes, types = [], {field.name: field.type for field in incoming}
     for field in established:
-        if field.name not in incoming.names or lattice.same(field.type, incoming.field(field.name).type):
+        if field.name not in types or lattice.same(field.type, types[field.name]):
             continue
-        arrived = incoming.field(field.name).type
+        arrived = types[field.name]
         wider = lattice.join(field.type, arrived)
         harmless = wider is not None and lattice.same(wider, field.type)
         if contract.type_changes == "fail" and str(arrived) != "null":
@@ -172,11 +173,11 @@ def _merge(
     """Established columns in their order, then the added ones; metadata of the field whose type is used."""
     import pyarrow as pa
 
-    used = {change.name: change.used for change in changed}
+    used, found = {change.name: change.used for change in changed}, {field.name: field for field in incoming}
     fields = []
     for field in established:
         kind = used.get(field.name, field.type)
-        arrived = incoming.field(field.name) if field.name in incoming.names else None
+        arrived = found.get(field.name)
         source = arrived if arrived is not None and lattice.same(arrived.type, kind) else field
         fields.append(source.with_type(kind).with_nullable(nullable=True))
     return pa.schema([*fields, *(incoming.field(name) for name in added)])

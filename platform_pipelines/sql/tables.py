@@ -109,3 +109,17 @@ def check_lengths(names: Iterable[str], limit: int, system: str) -> None:
                 "Rename the column in a `map` transform, or choose another table name."
             )
             raise InvalidData(msg)
+
+
+def check_count(columns: int, limit: int, table: TableName, system: str) -> None:
+    """Refuse more columns than a table of the system may have, before anything is sent.
+
+    Raises:
+        InvalidData: there are more.
+    """
+    if columns > limit:
+        msg = (
+            f"The load of {table.text} needs a table of {columns} columns; {system} allows {limit} columns. "
+            "Nothing was written. Keep fewer of them by a `map` transform, or load into several tables."
+        )
+        raise InvalidData(msg)
