@@ -65,7 +65,9 @@ def _record(load: Load, row: dict[str, Any], kept: pa.RecordBatch, number: int) 
             values[name] = ready(value)
         except Unfit as unfit:
             problem = f"`{name}` {unfit}"
-    of = [values.get(name) for name in load.key] if load.key else number
+    # appended rows may share a key, and each of them is to arrive
+    by_key = load.key and load.mode != "append"
+    of = [values.get(name) for name in load.key] if by_key else number
     said = json.dumps(
         [load.feed.id, load.destination, load.table, load.batch, load.mode, of], ensure_ascii=True, default=str
     )

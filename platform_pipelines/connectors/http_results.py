@@ -49,7 +49,7 @@ def refusal(response: Response) -> str:
 def _outcome(record: Record, result: Any, results: Results) -> Outcome:  # noqa: ANN401 - any JSON value
     error = results.error.find(result) if results.error else None
     if results.ok is None:
-        taken = error in (None, "", [], {})
+        taken = not error  # `error: false` and `code: 0` are none
     else:
         value = results.ok.find(result)
         taken = value in results.values if results.values else bool(value)

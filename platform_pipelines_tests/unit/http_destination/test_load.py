@@ -210,6 +210,12 @@ def test_an_error_within_a_success_refuses(writer: Writer, sink: Sink) -> None:
     assert refused(receipt.refused) == [(1, '[{"message": "not this one"}]')]
 
 
+@pytest.mark.parametrize("none", [None, False, 0, "", [], {}])
+def test_an_error_that_says_that_there_is_none_refuses_nothing(writer: Writer, sink: Sink, none: Any) -> None:
+    sink.api.serve("/odd", Answer(json={"error": none}))
+    assert writer.load(writer.connector(path="/odd", results={"error": "error"}), people(1)).loaded == 1
+
+
 def test_statuses_that_say_there_already_are_success(writer: Writer, sink: Sink) -> None:
     sink.before.append(Answer(status=409, json={"error": "exists"}))
     assert writer.load(writer.connector(existing=[409]), people(1)).loaded == 1
@@ -263,6 +269,14 @@ def test_keys_are_of_the_batch_and_the_row(writer: Writer, sink: Sink) -> None:
     writer.load(writer.connector(), people(1))
     writer.load(writer.connector(), pa.table({"v": [5, 5]}), key=())
     assert len(set(sink.keys)) == 4
+
+
+def test_appended_rows_of_one_key_arrive_each(writer: Writer, sink: Sink) -> None:
+    assert writer.load(writer.connector(), people(1, 1, 2)).loaded == 3
+    assert len(sink.keys) == len(set(sink.keys)) == 3
+    assert sink.applied == {"1": 2, "2": 1}
+    writer.load(writer.connector(), people(1, 1, 2), again=True)
+    assert len(sink.keys) == 3, "the same batch again sends nothing"
 
 
 def test_old_journals_go(writer: Writer) -> None:
