@@ -7,6 +7,7 @@ bombs are refused. What the keys mean is left to the models.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,14 +69,23 @@ _implicit("merge", r"<<$", "<")
 
 
 def _float(text: str) -> float:
-    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    value = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    if math.isinf(value) and "inf" not in text.lower():
+        raise OverflowError(text)
+    return value
+
+
+def _int(text: str) -> int:
+    value = int(text, 0)
+    str(value)  # raises for as many digits as Python would refuse to show, which hexadecimals may have
+    return value
 
 
 _SCALARS: dict[str, Callable[[str], Any]] = {
     "str": str,
     "null": lambda _: None,
     "bool": lambda text: text.lower() == "true",
-    "int": lambda text: int(text, 0),
+    "int": _int,
     "float": _float,
 }
 
@@ -179,8 +189,6 @@ class _Builder:
         self.open.discard(id(node))
         if built.height > _MAX_DEPTH:
             self._refuse(node, f"The values are nested too deeply. Allowed: {_MAX_DEPTH} levels.")
-        if built.size > _MAX_VALUES:
-            self._refuse(node, f"Aliases expand to more than {_MAX_VALUES} values. Write fewer aliases of aliases.")
         self.done[id(node)] = built
         return built
 
@@ -201,7 +209,7 @@ class _Builder:
         for child in node.value:
             value, count, below = self._value(child)
             built.put(value, _line(child))
-            size, height = size + count, max(height, below)
+            size, height = self._within(size + count, node), max(height, below)
         return _Built(built, size, height + 1)
 
     def _mapping(self, node: MappingNode) -> _Built:
@@ -209,7 +217,7 @@ class _Builder:
         built, size, height, merged = Mapping(line=_line(node)), 1, 0, []
         for key_node, child in node.value:
             value, count, below = self._value(child)
-            size, height = size + count, max(height, below)
+            size, height = self._within(size + count, key_node), max(height, below)
             if key_node.tag == _TAG + "merge":
                 merged += self._merged(child, value)
                 continue
@@ -222,6 +230,12 @@ class _Builder:
                 built.put(key, other[key], other.lines[key])
         return _Built(built, size, height + 1)
 
+    def _within(self, size: int, node: Node) -> int:
+        """Looked at with every value, so that a refused file has cost no more than an allowed one."""
+        if size > _MAX_VALUES:
+            self._refuse(node, f"Aliases expand to more than {_MAX_VALUES} values. Write fewer aliases of aliases.")
+        return size
+
     def _merged(self, node: Node, value: Any) -> list[Mapping]:  # noqa: ANN401 - any YAML value
         found = value if isinstance(value, list) else [value]
         if not all(isinstance(each, Mapping) for each in found):
@@ -231,6 +245,8 @@ class _Builder:
     def _key(self, node: Node) -> str:
         if not isinstance(node, ScalarNode):
             self._refuse(node, "A key must be a text, not a list or a mapping. Quote a key that begins with [ or {.")
+        if node.tag.removeprefix(_TAG) not in {*_SCALARS, "merge"}:
+            self._refuse(node, f"Tag {node.tag!r} is not allowed on a key: keys are texts.")
         return str(node.value)  # keys are what is written: `on`, `1` and `null` are texts
 
     def _expect(self, node: Node, kind: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import io
 import tempfile
 import zipfile
 from decimal import Decimal
@@ -226,11 +227,31 @@ def test_a_cut_off_archive_is_not_read_in_part(drop: Drop, cut: int) -> None:
         drop.read("a.csv.gz")
 
 
-def test_bombs_are_refused(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+def zipped(name: str, content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return packed.getvalue()
+
+
+ZEROS = b"0" * 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [
+        ("a.csv.gz", gzip.compress(ZEROS)),
+        ("a.csv.zst", pa.Codec("zstd").compress(ZEROS, asbytes=True)),
+        ("a.zip", zipped("a.csv", ZEROS)),
+        ("a.zip", zipped("a.csv.gz", gzip.compress(ZEROS))),
+    ],
+    ids=["gzip", "zstd", "zip", "gzip in zip"],
+)
+def test_bombs_are_refused(drop: Drop, monkeypatch: pytest.MonkeyPatch, name: str, packed: bytes) -> None:
     monkeypatch.setattr("platform_pipelines.formats.workspace._FREE_BYTES", 1_000)
-    drop.put("a.csv.gz", gzip.compress(b"0" * 5_000_000))
-    with pytest.raises(InvalidData, match="decompression bomb"):
-        drop.read("a.csv.gz")
+    drop.put(name, packed)
+    with pytest.raises(InvalidData, match=f"{name}.* unpacks to more than .* taken for a decompression bomb"):
+        drop.read(name)
 
 
 @pytest.mark.parametrize("name", ["../a.csv", "/etc/passwd", "x/../../a.csv", "", "a\\b.csv"])

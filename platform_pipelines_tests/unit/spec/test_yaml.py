@@ -78,6 +78,10 @@ def test_nothing_is_none() -> None:
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9)
 )
+MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}\n" for i in range(1, 12))
+#: no alias of an alias, but a mapping of 20,000 keys merged again and again
+WIDE = f"a: &a {{{', '.join(f'k{i}: 1' for i in range(20_000))}}}\n" + "".join(f"b{i}: {{<<: *a}}\n" for i in range(3_000))
+EXPAND = "Aliases expand to more than 200000 values. Write fewer aliases of aliases."
 CHAIN = "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{x: *a{i - 1}}}\n" for i in range(1, 200))
 DEEP = "The values are nested too deeply. Allowed: 60 levels."
 
@@ -105,6 +109,17 @@ DEEP = "The values are nested too deeply. Allowed: 60 levels."
         ("a: 1\nb: *nope", "f.yaml:2: Not valid YAML: found undefined alias."),
         ("<<: 1", "f.yaml:1: `<<` merges a mapping or a list of mappings. Write `<<: *anchor`."),
         (BOMB, "f.yaml:6: Aliases expand to more than 200000 values. Write fewer aliases of aliases."),
+        (MERGES, f"f.yaml:6: {EXPAND}"),
+        (WIDE, f"f.yaml:10: {EXPAND}"),
+        ("a: !!binary aGVsbG8=", "f.yaml:1: Tag 'tag:yaml.org,2002:binary' is not allowed"),
+        ("a: !!python/name:os.system x", "f.yaml:1: Tag 'tag:yaml.org,2002:python/name:os.system' is not allowed"),
+        ("%TAG ! tag:x.org,2000:\n---\na: !y 1", "f.yaml:3: Tag 'tag:x.org,2000:y' is not allowed"),
+        ("!!python/object:os.system a: 1", "f.yaml:1: Tag 'tag:yaml.org,2002:python/object:os.system' is not allowed on a key"),
+        ("a: 1\nb: " + "9" * 5_000, "… is not a value of type int. Quote it, or write another."),
+        ("a: 1\nb: 0x" + "f" * 5_000, "… is not a value of type int. Quote it, or write another."),
+        ("a: 1\nb: 1e999", "f.yaml:2: '1e999' is not a value of type float. Quote it, or write another."),
+        ("a: 1\nb: x\0y", "f.yaml:2: A control character is not allowed in YAML"),
+        ("a: &a {<<: *a}", "f.yaml:1: An anchor contains an alias to itself. Remove the alias."),
         (CHAIN, DEEP),
         ("[" * 200_000, f"f.yaml:1: {DEEP}"),
         ("- " * 200_000, f"f.yaml:1: {DEEP}"),
