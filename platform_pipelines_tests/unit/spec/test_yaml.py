@@ -80,7 +80,9 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}\n" for i in range(1, 12))
 #: no alias of an alias, but a mapping of 20,000 keys merged again and again
-WIDE = f"a: &a {{{', '.join(f'k{i}: 1' for i in range(20_000))}}}\n" + "".join(f"b{i}: {{<<: *a}}\n" for i in range(3_000))
+WIDE = f"a: &a {{{', '.join(f'k{i}: 1' for i in range(20_000))}}}\n" + "".join(
+    f"b{i}: {{<<: *a}}\n" for i in range(3_000)
+)
 EXPAND = "Aliases expand to more than 200000 values. Write fewer aliases of aliases."
 CHAIN = "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{x: *a{i - 1}}}\n" for i in range(1, 200))
 DEEP = "The values are nested too deeply. Allowed: 60 levels."
