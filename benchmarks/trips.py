@@ -54,11 +54,11 @@ _CHANGE = """
     with top as (select max(updated_at) as at, max(id) as id from src.trips),
     changed as (
         update src.trips t
-        set updated_at = top.at + interval '1 second' + t.id % 1000 * interval '1 ms', fare = fare + 1
-        from top where t.id % 111 = %(round)s and t.id <= 999000 returning 1
+        set updated_at = top.at + interval '1 second' + t.id %% 1000 * interval '1 ms', fare = fare + 1
+        from top where t.id %% 111 = %(round)s and t.id <= 999000 returning 1
     )
     insert into src.trips
-    select top.id + g, top.at + interval '1 second' + g % 1000 * interval '1 ms', timestamp '2025-01-01', '2025-01-01',
+    select top.id + g, top.at + interval '1 second' + g %% 1000 * interval '1 ms', timestamp '2025-01-01', '2025-01-01',
         'CMT', 'Zone 001', 'new' || g || '@example.com', null, 1.5, 10, null, true
     from top, generate_series(1, 1000) g
 """

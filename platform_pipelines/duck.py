@@ -130,6 +130,12 @@ def sibling(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return connection.cursor().execute(_LOCAL)
 
 
+def leave_a_core(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the instance of this connection, which others feed, use one thread less; see decision 0015."""
+    ((threads,),) = connection.execute("select current_setting('threads')").fetchall()
+    connection.execute(f"set threads={max(1, threads - 1)}")
+
+
 def spill_folder() -> Path:
     """Where in-memory databases spill: one folder a process, which goes with it."""
     with _spilling:

@@ -97,6 +97,7 @@ class _Instance:
         if self._root is None:
             self._root = duck.connect(self._path, read_only=read_only)
             self._read_only = read_only
+            duck.leave_a_core(self._root)
         elif self._read_only and not read_only:
             raise ReadHereError
         try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from platform_pipelines.connectors.rest_clock import capped
 from platform_pipelines.errors import SchemaDrift
 from platform_pipelines.formats.json_convert import convert
-from platform_pipelines.formats.json_spool import PageSpool
+from platform_pipelines.formats.json_spool import PageSpool, alike
 from platform_pipelines.formats.json_types import PageTypes
 from platform_pipelines.formats.memory_merge import select
 from platform_pipelines.formats.workspace import Workspace
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from platform_pipelines.formats.json_convert import Target
     from platform_pipelines.model import Rejected, Stream, Window
 
-#: pages from which the types of an ordered read are learned
+#: pages whose values are looked at together; from the first ones the types of an ordered read are learned
 _FIRST_PAGES = 20
 
 
@@ -54,13 +54,20 @@ def _settled(
     import pyarrow as pa
 
     types, began = _types(spec, stream, stream.expected), None
+    unseen: list[pa.RecordBatch] = []
     for fetched in pages:
         began = began or fetched.began
         if fetched.page.rejected:
             yield Page((), rejected=_named(fetched))
-        if fetched.page.batch.num_rows:
-            types.look(fetched.page.batch)
-            spool.add(fetched.page.batch)
+        batch = fetched.page.batch
+        if batch.num_rows:
+            if unseen and (len(unseen) == _FIRST_PAGES or not alike(batch.schema, unseen[0].schema)):
+                types.look(pa.Table.from_batches(unseen))
+                unseen = []
+            unseen.append(batch)
+            spool.add(batch)
+    if unseen:
+        types.look(pa.Table.from_batches(unseen))
     targets = types.settle(spool)
     window = capped(window, began, pa.schema([target.field for target in targets]))
     for table in spool.tables():

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from platform_pipelines.model import Rejected
 
 _WIDTH = 16
+#: rows that may wait to be hashed
+_MOST_WAITING = 100_000
 #: under which key hashes are kept: of rows with a NULL cursor, of records that could not be read, of others
 _NULL, _RECORD, _VALUE = "null", "record", "="
 
@@ -58,6 +60,8 @@ class Boundary:
         self._field = field
         self._owed = {key: Counter(_unpack(packed)) for key, packed in owed.items()}
         self._met: dict[str, Counter[bytes]] = {}
+        #: rows that the next read may meet again, as far as is known yet
+        self._waiting: list[pa.RecordBatch] = []
         self._owed_columns = columns
         self._reread_from = reread_from
         self._hasher = _Hasher()
@@ -116,8 +120,9 @@ class Boundary:
             threshold = self._reread_from(self.high)
         if column.null_count or (high is not None and threshold is not None and high.at_least(threshold)):
             rows = _missing_or(batch, self._field, threshold, pc.greater_equal)[1]
-            for key, digest in zip(self._keys(rows), self._hasher.digests(rows, self.columns), strict=True):
-                self._meet(key, digest)
+            self._waiting.append(rows)
+            if sum(each.num_rows for each in self._waiting) >= _MOST_WAITING:
+                self._hash_waiting()
 
     def leave(self, watermark: Cursor | None, *, complete: bool) -> dict[str, str]:
         """The hashes for the manifest: those the next read from ``watermark`` will meet again.
@@ -126,6 +131,7 @@ class Boundary:
             watermark: from where the next read reads.
             complete: whether this read came to its end; if not, it goes on behind what it has met.
         """
+        self._hash_waiting()
         threshold = self._reread_from(watermark) if watermark else None
         kept = {}
         for key in {**self._owed, **self._met}:
@@ -135,6 +141,19 @@ class Boundary:
                 if hashes:
                     kept[key] = _pack(hashes)
         return kept
+
+    def _hash_waiting(self) -> None:
+        """Hash the rows that wait, without those that a higher cursor has left behind meanwhile."""
+        import pyarrow.compute as pc
+
+        threshold = None if self.high is None else self._reread_from(self.high)
+        for waiting in self._waiting:
+            rows = _missing_or(waiting, self._field, threshold, pc.greater_equal)[1]
+            if rows.num_rows:
+                digests = self._hasher.digests(rows, tuple(rows.schema.names))
+                for key, digest in zip(self._keys(rows), digests, strict=True):
+                    self._meet(key, digest)
+        self._waiting = []
 
     def _still_owed(self, key: str, *, complete: bool) -> Counter[bytes]:
         """Hashes that were not met; none where the read has met all that is there under this key.

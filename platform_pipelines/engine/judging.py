@@ -18,7 +18,6 @@ from platform_pipelines.engine.outlet import Outlet
 from platform_pipelines.engine.reference import references
 from platform_pipelines.engine.relation import prepare
 from platform_pipelines.quality import gate
-from platform_pipelines.quality.judge import judge
 from platform_pipelines.spec.rules import WHOLE_BATCH
 from platform_pipelines.store import Verdict
 from platform_pipelines.transforms.metadata import carry_metadata
@@ -207,6 +206,8 @@ class _Bench:
         return Judged(verdict, (), agreed)
 
     def _run_rules(self, quality: QualitySpec) -> Judgement:
+        from platform_pipelines.quality.judge import judge  # a run without rules and transforms needs none of it
+
         assert self.prepared is not None  # noqa: S101 - the caller has looked
         if self.manifest.kind == "replay":
             quality = row_rules_only(quality)

@@ -20,7 +20,6 @@ from platform_pipelines import duck
 from platform_pipelines.model import Page, Rejected
 from platform_pipelines.outcomes import TransformOutcome
 from platform_pipelines.relations import columns, require_columns
-from platform_pipelines.transforms import hiding, mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -104,6 +103,8 @@ class LandingMask:
 
 def _masked(connection: duckdb.DuckDBPyConnection, spec: TransformSpec, batch: pa.RecordBatch) -> pa.RecordBatch:
     import pyarrow as pa
+
+    from platform_pipelines.transforms import hiding, mask
 
     ways = mask.parse(spec.body)
     require_columns(ways, batch.schema.names, f"Transform `{spec.label}` (mask at landing)")

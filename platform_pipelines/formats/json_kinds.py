@@ -54,7 +54,7 @@ class Seen:
     scale: int = 0
     nested: pa.DataType | None = None
 
-    def look(self, column: pa.Array[Any], described: pa.Field[Any]) -> None:
+    def look(self, column: pa.Array[Any] | pa.ChunkedArray[Any], described: pa.Field[Any]) -> None:
         """Take in the values of a page.
 
         Raises:
@@ -73,7 +73,7 @@ class Seen:
         elif kind == "nested":
             self.nested = _united(self.nested, described.type)
 
-    def _measure(self, column: pa.Array[Any]) -> None:
+    def _measure(self, column: pa.Array[Any] | pa.ChunkedArray[Any]) -> None:
         for value in column.drop_null().to_pylist():
             _, digits, exponent = Decimal(str(value)).as_tuple()
             scale = max(0, -int(exponent))
@@ -104,7 +104,7 @@ def kind_of(described: pa.Field[Any]) -> str:
     return "nested" if t.is_nested(described.type) else "text"
 
 
-def is_time(column: pa.Array[Any], name: str) -> bool:
+def is_time(column: pa.Array[Any] | pa.ChunkedArray[Any], name: str) -> bool:
     """Whether each text of a column is such a time, to the digit."""
     import pyarrow as pa
 
@@ -126,7 +126,7 @@ def _has_days(texts: Any) -> bool:  # noqa: ANN401 - an array of text
     return bool(pc.min(pc.utf8_length(texts)).as_py() <= len("2026-01-31"))
 
 
-def _beyond_doubles(column: pa.Array[Any]) -> bool:
+def _beyond_doubles(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> bool:
     import pyarrow.compute as pc
 
     extremes = pc.min_max(column)

@@ -62,7 +62,7 @@ class PageSpool:
     def _write(self, batch: pa.RecordBatch) -> None:
         import pyarrow as pa
 
-        if self._writer is None or not _alike(batch.schema, self._schema):
+        if self._writer is None or not alike(batch.schema, self._schema):
             self.close()
             self._files.append(self._workspace.new(".arrow"))
             options = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -77,7 +77,7 @@ def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
     held: list[pa.RecordBatch] = []
     for batch in batches:
-        if held and not _alike(batch.schema, held[0].schema):
+        if held and not alike(batch.schema, held[0].schema):
             yield pa.Table.from_batches(held).combine_chunks()
             held = []
         held.append(batch)
@@ -88,5 +88,6 @@ def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held).combine_chunks()
 
 
-def _alike(one: pa.Schema, other: pa.Schema | None) -> bool:
+def alike(one: pa.Schema, other: pa.Schema | None) -> bool:
+    """Whether two schemas are the same, kinds of values included."""
     return other is not None and one.equals(other, check_metadata=True)

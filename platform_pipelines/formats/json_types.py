@@ -57,8 +57,8 @@ class PageTypes:
     changes: Literal["widen", "reject", "fail"] = "widen"
     seen: dict[str, Seen] = field(default_factory=dict)
 
-    def look(self, batch: pa.RecordBatch) -> None:
-        """Take in a page.
+    def look(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """Take in a page, or several of one schema.
 
         Raises:
             InvalidData: a column's structures have no shape in common, or two names differ in case only.
@@ -70,7 +70,7 @@ class PageTypes:
                 self._check_name(described.name)
                 self.seen[described.name] = Seen()
             try:
-                self.seen[described.name].look(column, described)
+                self.seen[described.name].look(column, described)  # type: ignore[arg-type]  # the stubs of tables
             except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
                 msg = (
                     f"Column {described.name!r} of stream {self.stream!r} holds structures of shapes that do not "

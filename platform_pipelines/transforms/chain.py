@@ -9,18 +9,18 @@ engine. NULL semantics: NULL stays NULL in every kind; see each kind's module.
 
 from __future__ import annotations
 
+import importlib
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import FatalError, InvalidData, PipelinesError, SecretError, SpecError
 from platform_pipelines.outcomes import TransformOutcome
 from platform_pipelines.relations import columns, count
 from platform_pipelines.spec import secrets
-from platform_pipelines.transforms import aggregate, filter, function, join, map, mask, python, sql  # noqa: A004 - kinds bear their YAML names
 from platform_pipelines.transforms.passed import Passed
-from platform_pipelines.transforms.step import Built, Kind, Step
+from platform_pipelines.transforms.step import Built, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,18 +29,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from platform_pipelines.relations import Lookup
-    from platform_pipelines.spec.transform import TransformSpec
-
-KINDS: dict[str, Kind] = {
-    "map": map,
-    "filter": filter,
-    "sql": sql,
-    "join": join,
-    "aggregate": aggregate,
-    "mask": mask,
-    "function": function,
-    "python": python,
-}
+    from platform_pipelines.spec.transform import TransformKind, TransformSpec
+    from platform_pipelines.transforms.step import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +75,12 @@ class Transformed:
     passed: tuple[Passed, ...] = ()
 
 
+def kind_of(name: TransformKind) -> Kind:
+    """What a kind does: its module, which bears its YAML name and is imported when it is used."""
+    found: Any = importlib.import_module(f"platform_pipelines.transforms.{name}")
+    return found  # type: ignore[no-any-return]
+
+
 def check(specs: Sequence[TransformSpec], file: str | None = None) -> None:
     """Refuse transforms that can never work, without data.
 
@@ -93,7 +89,7 @@ def check(specs: Sequence[TransformSpec], file: str | None = None) -> None:
     """
     for spec in specs:
         try:
-            KINDS[spec.kind].check(spec.body)
+            kind_of(spec.kind).check(spec.body)
         except SpecError as error:
             raise _located(spec, file, error) from error
 
@@ -166,7 +162,7 @@ class _Chain:
             self.connection, spec.body, spec.label, state.relation, known, state.cursor, self.lookup, spec.unmapped
         )
         try:
-            built = KINDS[spec.kind].build(replace(step, expected=self.expected))
+            built = kind_of(spec.kind).build(replace(step, expected=self.expected))
             rejected = count(self.connection, built.rejects) if built.rejects else 0
             rows = state.rows if built.same_rows else _prove(self.connection, built)
         except SpecError as error:

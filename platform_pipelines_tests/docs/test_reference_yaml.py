@@ -8,7 +8,7 @@ import pytest
 
 from platform_pipelines.spec.parse import parse
 from platform_pipelines.spec.quality import QualitySpec
-from platform_pipelines.spec.transform import SETTINGS, TransformSpec
+from platform_pipelines.spec.transform import KINDS, SETTINGS, TransformSpec
 from platform_pipelines.transforms import chain
 from platform_pipelines_tests.docs.pages import ROOT, Block, blocks
 
@@ -34,4 +34,4 @@ def test_transform_fragments_are_valid(block: Block) -> None:
 
 def test_every_kind_has_a_fragment() -> None:
     page = (ROOT / "docs" / "reference" / "transforms.md").read_text()
-    assert [kind for kind in chain.KINDS if f"\n- {kind}:" not in page] == []
+    assert [kind for kind in KINDS if f"\n- {kind}:" not in page] == []
