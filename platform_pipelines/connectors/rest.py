@@ -24,7 +24,7 @@ from platform_pipelines.connectors.rest_parents import fetch
 from platform_pipelines.connectors.rest_preset import expanded
 from platform_pipelines.connectors.rest_request import build
 from platform_pipelines.connectors.rest_resume import Place
-from platform_pipelines.connectors.rest_values import looked_up, with_values
+from platform_pipelines.connectors.rest_values import check_place, looked_up, with_values
 from platform_pipelines.errors import InvalidData, SpecError
 from platform_pipelines.http.masking import mask_text
 from platform_pipelines.http.settings import HttpSettings
@@ -181,6 +181,7 @@ class RestConnector(HttpSettings, Connector):
             options = {name: dict(stream.options.get(name, {})) for name in ("params", "types", "values")}
             added = {name: {**getattr(chosen, name), **options[name]} for name in ("params", "types")}
             values = {**self.values, **options["values"], "stream": stream.name}
+            check_place(stream.name, spec, values, window)
             return with_values(RestStream.model_validate({**_plain(chosen), **added}), values)
         except (ValidationError, TypeError, ValueError) as error:
             msg = (

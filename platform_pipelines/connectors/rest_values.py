@@ -13,7 +13,7 @@ from urllib.parse import quote
 from platform_pipelines.connectors.rest_fetch import Asking, Sequence
 from platform_pipelines.connectors.rest_models import RestStream, texts
 from platform_pipelines.connectors.rest_preset import filled
-from platform_pipelines.errors import InvalidData
+from platform_pipelines.errors import InvalidData, SpecError
 from platform_pipelines.model import Window
 
 if TYPE_CHECKING:
@@ -40,6 +40,25 @@ def with_values(spec: RestStream, values: Mapping[str, Any]) -> RestStream:
         "lookups": lookups,
     }
     return spec.model_copy(update=changed)
+
+
+def check_place(stream: str, spec: RestStream, values: Mapping[str, Any], window: Window) -> None:
+    """Refuse values that only whole reads have a place for, where what changed is read: rows would lack them.
+
+    Raises:
+        SpecError: there is one.
+    """
+    if spec.whole is None or window.field is None:
+        return
+    own, whole = "\0".join(texts([spec.path, spec.params, spec.headers, spec.body])), "\0".join(texts(spec.whole))
+    for name, value in values.items():
+        if value and f"{{{name}}}" in whole and f"{{{name}}}" not in own:
+            msg = (
+                f"The value `{name}` is for whole reads of stream {stream!r}: a read of what changed since the last "
+                f"run cannot ask for it. Leave it empty here (`source.options: {{values: {{{name}: []}}}}`), and give "
+                "it to a pipeline of its own with `mode: full_refresh`."
+            )
+            raise SpecError(msg)
 
 
 def looked_up(stream: str, spec: RestStream, client: Client) -> RestStream:

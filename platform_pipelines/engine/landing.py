@@ -188,7 +188,7 @@ class _Landing:
     def _take_batch(self, batch: pa.RecordBatch) -> None:
         self._batch.read += batch.num_rows
         self._batch.bytes += batch.nbytes
-        if self._schema is None:
+        if not self._schema and batch.schema.names:
             self._schema = batch.schema
             self._check_cursor(batch.schema)
         if batch.num_rows == 0:
@@ -267,7 +267,7 @@ class _Landing:
             boundary=self._boundary.leave(watermark, complete=complete) if self._extract.tracked else {},
             columns=self._boundary.columns,
             resume=resume,
-            schema=self._schema or (self._extract.previous.schema if self._extract.previous else None),
+            schema=self._known_schema(),
         )
         if self._extract.kind == "window":
             manifest = dataclasses.replace(manifest, **unmoved(self._extract.previous))
@@ -277,6 +277,12 @@ class _Landing:
         self._totals.add(self._batch)
         self._batch, self._writer, self._rejects, self._pages = Tally(), None, [], 0
         self._sequence += 1
+
+    def _known_schema(self) -> pa.Schema | None:
+        """The columns that came, or those of last time where none came: an empty answer has no types."""
+        previous = self._extract.previous
+        known = self._schema or (previous.schema if previous else None)
+        return known or self._context.project.store.schemas(self._context.pipeline.name).latest()
 
     def _part_writer(self) -> PartWriter:
         if self._writer is None:

@@ -86,6 +86,12 @@ def load(context: Context, feed: Feed, destination: str) -> Loaded:
     target.connector.tidy(target.spec.table)
     offset = target.offset()
     while (group := pending(target, offset)) is not None:
+        if _is_void(group):
+            if target.connector.durable:  # it goes with the first batch that has columns
+                break
+            target.log.set_offset(destination, group.offset, context.token)
+            offset = group.offset
+            continue
         try:
             total = _load_group(target, group, total)
             offset = group.offset
@@ -195,19 +201,26 @@ def _load_group(target: Target, group: Pending, total: Loaded) -> Loaded:
     return _add(total, group, rows.deduplicated + receipt.superseded, receipt)
 
 
+def _is_void(group: Pending) -> bool:
+    """Whether the source has never given anything: there is nothing to load, and no column to make a table of."""
+    return not _has_columns(group) and not any(manifest.read for manifest, _ in group.batches)
+
+
+def _has_columns(group: Pending) -> bool:
+    return any(
+        manifest.kind == "rewind" or (verdict.schema and verdict.schema.names) for manifest, verdict in group.batches
+    )
+
+
 def _check_columns(target: Target, group: Pending) -> None:
     """Refuse batches of which no record could be read: no column is known, so no table could be made.
 
     Raises:
         InvalidData: naming the command that shows why.
     """
-    if any(
-        manifest.kind == "rewind" or (verdict.schema and verdict.schema.names) for manifest, verdict in group.batches
-    ):
+    if _has_columns(group):
         return
     read = sum(manifest.read for manifest, _ in group.batches)
-    if not read:
-        return
     msg = (
         f"None of the {read} records of {target.log.feed.id} could be read, so there is no column to load, and "
         f"{target.spec.table} is as it was. See why: `pipelines dead-letters {target.context.pipeline.name}`."

@@ -99,6 +99,8 @@ class ShortForm:
             self.problems.add("`authentication.params` must be a mapping.", "source", "authentication", "params")
             return {}
         kind = {"type": authentication["type"]} if authentication.get("type") else {}
+        if kind.get("type") == "api_key" and set(params) == {"token"}:
+            kind = {"type": "bearer"}  # where this form comes from, such a key is sent as a bearer token
         return {"auth": {**kind, **params}} if self.takes_auth(type_name) else dict(params)
 
     def _engine(self, out: Mapping) -> None:

@@ -92,6 +92,8 @@ def conditions(window: Window, columns: Mapping[str, Family]) -> tuple[Condition
         InvalidData: the partition field is missing or cannot be compared with the partition.
     """
     found = []
+    if not columns:  # an empty file, or an API that answered nothing: no row is left out
+        return ()
     if window.field is not None:
         if window.field not in columns:
             raise CursorError(_missing("cursor", window.field, columns))

@@ -7,7 +7,7 @@ import pytest
 
 from platform_pipelines.connectors.hubspot import HubSpotConnector
 from platform_pipelines.cursor import Cursor
-from platform_pipelines.errors import InvalidData
+from platform_pipelines.errors import InvalidData, SpecError
 from platform_pipelines.model import Stream, Window
 from platform_pipelines.testing.rows import records
 from platform_pipelines_tests.hubspot_server import HubSpot, person
@@ -64,6 +64,17 @@ def test_too_many_searches_a_second_are_waited_for(api: ApiServer) -> None:
     patient = source.model_copy(update={"retries": source.retries.model_copy(update={"delay": 0.3, "max_delay": 0.4})})
     assert len(_read(patient, "tickets", _since(0))) == 1_300
     assert len(api.asked) > 7
+
+
+def test_associations_are_refused_where_only_changes_are_read(api: ApiServer) -> None:
+    """At the first run, too: the second one could not bring them, and would lack the column."""
+    HubSpot(api, {"contacts": [person(1, 1)]})
+    for window in (Window("updatedAt"), _since(0)):
+        with pytest.raises(SpecError, match="The value `associations` is for whole reads of stream 'contacts'"):
+            _read(_hubspot(api, associations=["companies"], properties=["email"]), "contacts", window)
+    assert api.asked == []
+    found = _read(_hubspot(api, associations=["companies"]), "contacts", _since(0), values={"associations": []})
+    assert [row["id"] for row in found] == ["1"]
 
 
 def test_associations_come_with_whole_reads(api: ApiServer) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from platform_pipelines.connectors.registry import check_config
 from platform_pipelines.errors import SpecError, SpecErrors
 from platform_pipelines.spec import Capabilities, Catalog, ConnectorSpec, pipeline_from_config
 
@@ -69,12 +70,26 @@ def test_the_short_form(able: bool) -> None:  # noqa: FBT001 - a test's paramete
     )
     assert spec.inline_connectors["contacts.source"].config == {
         "type": "hubspot",
-        "auth": {"type": "api_key", "token": "${env://TOKEN}"},
+        "auth": {"type": "bearer", "token": "${env://TOKEN}"},
     }
     (one,) = spec.destinations
     assert (one.name, one.table, one.mode) == ("logger", "contacts", "append")
     assert (one.buffer_size, one.buffer_flush_timeout, one.max_concurrent_threads) == (50, 600, 10)
     assert spec.inline_connectors[one.connector].config == {"type": "logger"}
+
+
+def test_the_short_form_is_one_that_the_connector_takes() -> None:
+    check_config(read(able=True).inline_connectors["contacts.source"])
+
+
+def test_a_key_under_a_name_stays_one() -> None:
+    key = {"type": "api_key", "params": {"name": "X-Key", "value": "${env://KEY}"}}
+    spec = read(source={**SHORT["source"], "authentication": key})
+    assert spec.inline_connectors["contacts.source"].config["auth"] == {
+        "type": "api_key",
+        "name": "X-Key",
+        "value": "${env://KEY}",
+    }
 
 
 def test_buffers_and_destination_keys_leave_the_config() -> None:
