@@ -16,12 +16,14 @@ from platform_pipelines.engine import window as windows
 from platform_pipelines.engine.context import Progress, stamp
 from platform_pipelines.engine.extract import boundary_of, decide
 from platform_pipelines.engine.masking import LandingMask
+from platform_pipelines.engine.offsets import check_follows
 from platform_pipelines.engine.report import Landed, figures, plain
 from platform_pipelines.engine.tally import Tally
 from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.engine.unread import write_unread
 from platform_pipelines.engine.vanished import land_deletes, with_deletes
 from platform_pipelines.errors import CursorError, SpecError, StartOver
+from platform_pipelines.model import Offset
 from platform_pipelines.store import Manifest
 from platform_pipelines.store.writer import PartWriter
 
@@ -244,6 +246,8 @@ class _Landing:
         return high if before is None or high.at_least(before) else before
 
     def _commit(self, *, complete: bool, resume: object) -> None:
+        if not self._totals.batches:
+            check_follows(self._context, self._log, Offset(self._extract.epoch, self._sequence))
         files = self._writer.close() if self._writer else ()
         rejects = write_unread(self._attempt_folder(), self._rejects) if self._rejects else ()
         watermark = self._watermark() if complete else self._extract.watermark

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines.engine.context import Progress, stamp
 from platform_pipelines.engine.incoming import incoming
-from platform_pipelines.engine.offsets import current_offset
+from platform_pipelines.engine.offsets import current_offset, unknown_batch
 from platform_pipelines.engine.ordering import check, ordered
 from platform_pipelines.engine.reconciling import reconcile
 from platform_pipelines.engine.refused_rows import keep
 from platform_pipelines.engine.report import Loaded
 from platform_pipelines.engine.retention import prune
 from platform_pipelines.engine.schemas import joined
-from platform_pipelines.errors import InvalidData, OffsetConflict, StoreCorrupt
+from platform_pipelines.errors import InvalidData, OffsetConflict
 from platform_pipelines.store.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -144,17 +144,12 @@ def _check_known(target: Target, offset: Offset) -> None:
     Raises:
         StoreCorrupt: the log is not the one that the destination was loaded from.
     """
-    log, pipeline = target.log, target.context.pipeline.name
+    log = target.log
     epochs = log.epochs()
     last = max(log.sequences(offset.epoch), default=0)
     if (epochs and offset.epoch < epochs[-1]) or offset.sequence <= last:
         return
-    msg = (
-        f"Destination `{target.spec.name}` has loaded batch {offset.epoch}/{offset.sequence} of {log.feed.id}, which "
-        f"the landing log {log.folder} does not have: it was lost, or PIPELINES_STORE leads elsewhere. Bring it back, "
-        f"or read everything anew and replace what is loaded: `pipelines run {pipeline} --full-refresh`."
-    )
-    raise StoreCorrupt(msg)
+    raise unknown_batch(target.context, log, target.spec.name, offset)
 
 
 def _sealed_in_order(log: FeedLog, epoch: int, done: int, whole: int) -> list[tuple[Manifest, Verdict]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_pipelines.connectors.base import Destination
-from platform_pipelines.errors import PipelinesError, SpecError
+from platform_pipelines.errors import PipelinesError, SpecError, StoreCorrupt
 
 if TYPE_CHECKING:
     from platform_pipelines.connectors.base import Connector
@@ -43,6 +43,31 @@ def highest_epoch(context: Context, log: FeedLog) -> int:
     A log that was lost begins anew; the destinations remember how far it was.
     """
     return max((offset.epoch for offset in _offsets(context, log) if offset is not None), default=0)
+
+
+def check_follows(context: Context, log: FeedLog, batch: Offset) -> None:
+    """Refuse to commit a batch under a number that a destination has loaded already: it would pass for loaded.
+
+    So it is with a log that was restored from a copy older than the destinations. One that cannot be
+    asked now is left to its own load.
+
+    Raises:
+        StoreCorrupt: a destination has this batch, or a later one.
+    """
+    for spec, offset in zip(context.pipeline.destinations, _offsets(context, log), strict=True):
+        if offset is not None and offset >= batch:
+            raise unknown_batch(context, log, spec.name, offset)
+
+
+def unknown_batch(context: Context, log: FeedLog, destination: str, offset: Offset) -> StoreCorrupt:
+    """The error for a destination that has loaded what the log does not have."""
+    name = context.pipeline.name
+    return StoreCorrupt(
+        f"Destination `{destination}` has loaded batch {offset.epoch}/{offset.sequence} of {log.feed.id}, which "
+        f"the landing log {log.folder} does not have: it was lost, or an older copy of the log was restored, or "
+        "PIPELINES_STORE leads elsewhere. Nothing was read into it. Bring it back, or read everything anew and replace "
+        f"what is loaded: `pipelines run {name} --full-refresh`."
+    )
 
 
 def _offsets(context: Context, log: FeedLog) -> list[Offset | None]:

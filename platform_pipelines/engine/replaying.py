@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.engine.context import stamp
+from platform_pipelines.engine.offsets import check_follows
 from platform_pipelines.engine.refused_rows import BOOKKEEPING
 from platform_pipelines.engine.schemas import unified
 from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.engine.unread import UNREAD_PREFIX
+from platform_pipelines.model import Offset
 from platform_pipelines.store import Manifest
 from platform_pipelines.store.writer import PartWriter
 from platform_pipelines.transforms.passed import KEY
@@ -102,6 +104,7 @@ def land_replay(context: Context, log: FeedLog) -> bool:
         previous = log.last(epoch) if epoch is not None else None
         if not verdicts or previous is None:
             return False
+        check_follows(context, log, Offset(previous.epoch, previous.sequence + 1))
         for number, group in enumerate(_groups(log, verdicts), start=1):
             log.commit(_manifest(context, log, previous, previous.sequence + number, group))
     return True

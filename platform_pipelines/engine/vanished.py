@@ -20,9 +20,10 @@ from platform_pipelines.engine.context import stamp
 from platform_pipelines.engine.incoming import conform
 from platform_pipelines.engine.knownkeys import KNOWN
 from platform_pipelines.engine.masking import LandingMask
+from platform_pipelines.engine.offsets import check_follows
 from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.errors import DeletesRefused, InvalidData
-from platform_pipelines.model import DELETED_AT, Window
+from platform_pipelines.model import DELETED_AT, Offset, Window
 from platform_pipelines.spec.sourcekey import source_key
 from platform_pipelines.store import Manifest, keysnapshot
 from platform_pipelines.store.writer import PartWriter
@@ -208,6 +209,7 @@ def _commit(context: Context, log: FeedLog, epoch: int, comparison: _Comparison,
     previous = log.last(epoch)
     assert previous is not None  # noqa: S101 - there are known keys, so there are batches
     sequence = previous.sequence + 1
+    check_follows(context, log, Offset(epoch, sequence))
     files = _write(context, log.attempt_folder(epoch, sequence), comparison.connection, schema)
     manifest = Manifest(
         feed=log.feed,
