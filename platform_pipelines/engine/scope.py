@@ -19,8 +19,8 @@ def feeds_to_run(project: Project, spec: PipelineSpec, request: RunRequest) -> l
     """The feeds of a run.
 
     Without a choice, a pipeline partitioned by time runs the partitions that
-    have never landed, the current one and the last ``lookback``; one partitioned
-    by value runs all.
+    have never landed whole or were reset, the current one and the last
+    ``lookback``; one partitioned by value runs all.
 
     Raises:
         UsageError: an unknown key, or a key or range that does not fit the pipeline.
@@ -121,5 +121,14 @@ def _due(project: Project, spec: PipelineSpec, *, everything: bool) -> list[Feed
     if everything or time_partitions is None:
         return feeds
     recent = {feed.key for feed in feeds[-1 - time_partitions.lookback :]}
-    landed = {feed.key for feed in project.store.feeds(spec.name)}
+    landed = {feed.key for feed in project.store.feeds(spec.name)} - _unread(project, spec)
     return [feed for feed in feeds if feed.key in recent or feed.key not in landed]
+
+
+def _unread(project: Project, spec: PipelineSpec) -> set[str]:
+    """Keys of feeds that were begun and not read whole: the run failed or was killed, or they were reset."""
+    store = project.store
+    if spec.source.checkpoint_pages is None:
+        return {feed.key for feed in store.unread(spec.name)}
+    logs = [store.feed(feed) for feed in store.feeds(spec.name)]
+    return {log.feed.key for log in logs if log.first_complete(max(log.epochs(), default=0)) is None}

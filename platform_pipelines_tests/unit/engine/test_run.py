@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -14,6 +14,9 @@ from platform_pipelines.engine.runhistory import status
 from platform_pipelines.engine.running import run
 from platform_pipelines.errors import UsageError
 from platform_pipelines_tests.unit.engine.world import FEED, World, at
+
+if TYPE_CHECKING:
+    from platform_pipelines.engine.project import Project
 
 MERGE = [{"name": "out", "connector": "mem", "table": "out", "mode": "merge", "key": ["id"]}]
 AGE = {"rules": [{"id": "age", "type": "range", "field": "age", "min": 0, "severity": "error"}]}
@@ -309,6 +312,25 @@ def test_a_range_runs_every_partition_in_it(world: World) -> None:
     assert world.ids() == [1, 2]
     report = world.run(project)
     assert report.partitions == ("2024-01-02", "2024-01-03"), "what never landed, the current one and the lookback"
+
+
+@pytest.mark.parametrize("checkpoint", [{}, {"checkpoint_pages": 1}])
+def test_partitions_whose_first_read_failed_or_that_were_reset_are_due(
+    world: World, checkpoint: dict[str, int]
+) -> None:
+    def project(stream: str) -> Project:
+        source = {"connector": "mem", "stream": stream, "mode": "incremental", "cursor": {"field": "at"}}
+        return world.project(partitions=DAYS, destinations=MERGE, source=source | checkpoint)
+
+    world.put([{"id": day, "at": at(1, day)} for day in (1, 2, 3)])
+    days = ("2024-01-01", "2024-01-02", "2024-01-03")
+    assert (world.run(project("nope")).status, world.run(project("nope")).partitions) == ("failed", days)
+    report = world.run(project("rows"))
+    assert (report.status, report.partitions, world.ids()) == ("success", days, [1, 2, 3])
+    assert world.run(project("rows")).partitions == days[1:]
+    reset(project("rows"), "p", "2024-01-01", token=report.token)
+    assert world.run(project("rows")).partitions == days
+    assert world.ids() == [1, 2, 3]
 
 
 def test_one_bad_partition_does_not_stop_the_others(world: World) -> None:
