@@ -30,9 +30,9 @@ test: setup  ## run all tests; ARGS="-k word" for some. All: fails below 90 % co
 		fi; \
 	done
 
-torture: setup  ## die at every moment of every kind of run, then by 1,000 SIGKILLs; hours. ARGS="--cases 'duckdb/*'"
-	@$(BIN)/python -m platform_pipelines_tests.torture $(ARGS)
-	$(if $(ARGS),,PIPELINES_EXAMPLES=50 $(BIN)/pytest --timeout 0 platform_pipelines_tests/property platform_pipelines_tests/integration/test_late_histories.py)
+torture: setup  ## die at every moment of every kind of run, then by 1,000 SIGKILLs; hours. TORTURE_MINUTES=10 for a slice, ARGS="--cases 'duckdb/*'"
+	@$(BIN)/python -m platform_pipelines_tests.torture $(if $(TORTURE_MINUTES),--minutes $(TORTURE_MINUTES)) $(ARGS)
+	$(if $(ARGS)$(TORTURE_MINUTES),,PIPELINES_EXAMPLES=50 $(BIN)/pytest --timeout 0 platform_pipelines_tests/property platform_pipelines_tests/integration/test_late_histories.py)
 
 sizes: setup  ## very large fields, wide tables, a million files; an hour, 10 GB of disk
 	PIPELINES_TEST_SCALE=20 $(BIN)/pytest --timeout=0 platform_pipelines_tests/hostile/test_sizes.py $(ARGS)

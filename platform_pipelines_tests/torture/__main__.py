@@ -25,7 +25,14 @@ from platform_pipelines_tests.torture.test_kills import kill_dagster
 from platform_pipelines_tests.torture.zygote import Zygote
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from platform_pipelines_tests.torture.cases import Case
+
+    Choose = Callable[[int], Sequence[int]]
+
+#: deaths of each case of a slice
+_OF_SLICE = 10
 
 
 def main() -> int:
@@ -33,20 +40,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m platform_pipelines_tests.torture", description=__doc__)
     parser.add_argument("--cases", default="*", help="pattern of DESTINATION/MODE/KIND, such as 'duckdb/merge/*'")
     parser.add_argument("--every", type=int, default=1, help="die at every n-th moment only")
-    parser.add_argument("--kills", type=int, default=1000, help="SIGKILLs at random moments")
-    parser.add_argument("--dagster-kills", type=int, default=30, help="SIGKILLs of Dagster's runs")
+    parser.add_argument("--minutes", type=float, help="a slice: cases and moments drawn by chance until time is up")
+    parser.add_argument("--kills", type=int, help="SIGKILLs at random moments; 1000, in a slice none")
+    parser.add_argument("--dagster-kills", type=int, help="SIGKILLs of Dagster's runs; 30, in a slice none")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="torture-") as name:
         folder = Path(name)
-        failures = _matrix(folder, chosen.cases, chosen.every)
-        failures += _kills(folder, chosen.kills, chosen.dagster_kills)
+        failures = _matrix(folder, chosen.cases, chosen.every, chosen.minutes)
+        kills, of_dagster = (1000, 30) if chosen.minutes is None else (0, 0)
+        kills = kills if chosen.kills is None else chosen.kills
+        of_dagster = of_dagster if chosen.dagster_kills is None else chosen.dagster_kills
+        failures += _kills(folder, kills, of_dagster)
     _say(f"{failures} failures")
     return int(failures > 0)
 
 
-def _matrix(folder: Path, pattern: str, every: int) -> int:
+def _matrix(folder: Path, pattern: str, every: int, minutes: float | None) -> int:
     cases = [case for case in all_cases() if fnmatch(str(case), pattern)]
-    deaths = failures = 0
+    choose: Choose = lambda moments: range(0, moments, every)  # noqa: E731 - the other one is drawn by chance
+    if minutes is not None:
+        _, chance = seeded("crash matrix")
+        chance.shuffle(cases)
+        choose = lambda moments: sorted(chance.sample(range(moments), min(moments, _OF_SLICE)))  # noqa: E731
+    done = deaths = failures = 0
     begun = time.monotonic()
     with postgres() as dsn:
         duck.spill_folder()
@@ -54,18 +70,20 @@ def _matrix(folder: Path, pattern: str, every: int) -> int:
         tempfile.tempdir = str(folder / "temporary")
         try:
             for number, case in enumerate(cases):
-                died, failed = _case(case, folder / str(number), dsn, every)
-                deaths, failures = deaths + died, failures + failed
+                if minutes is not None and time.monotonic() - begun > 60 * minutes:
+                    break
+                died, failed = _case(case, folder / str(number), dsn, choose)
+                done, deaths, failures = done + 1, deaths + died, failures + failed
         finally:
             tempfile.tempdir = None
     seconds = time.monotonic() - begun
-    _say(f"crash matrix: {len(cases)} cases, {deaths} deaths, {failures} failures, {seconds:.0f} s")
+    _say(f"crash matrix: {done} of {len(cases)} cases, {deaths} deaths, {failures} failures, {seconds:.0f} s")
     return failures
 
 
-def _case(case: Case, folder: Path, dsn: str, every: int) -> tuple[int, int]:
+def _case(case: Case, folder: Path, dsn: str, choose: Choose) -> tuple[int, int]:
     attack = Attack.prepared(case, folder, dsn)
-    moments = range(0, len(attack.points), every)
+    moments = choose(len(attack.points))
     failures = attack.failures((moment,) for moment in moments)
     attack.close()
     for failure in failures:
