@@ -44,7 +44,7 @@ class Connector(BaseModel):
     named in ``paths`` are taken relative to the project's root.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
     #: configuration fields that hold a local path
     paths: ClassVar[frozenset[str]] = frozenset()

@@ -56,7 +56,7 @@ class TextOptions(BaseModel):
         compression: ``auto`` goes by the file's name when reading and writes none.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     null_values: Annotated[tuple[str, ...], BeforeValidator(_as_text)] = ("",)
     quoted_nulls: bool = False

@@ -49,7 +49,7 @@ class Retries(BaseModel):
         max_delay: the longest wait that we choose ourselves.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     max: Count = 10
     total: Seconds = Field(default=900.0)

@@ -15,7 +15,7 @@ from platform_pipelines.spec.duration import SECONDS_SCHEMA, seconds
 class Frozen(BaseModel):
     """Base of all models; a key whose value is null counts as not given."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
