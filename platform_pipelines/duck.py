@@ -6,6 +6,7 @@ and are loaded from disk, so nothing is downloaded at run time.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import threading
@@ -16,7 +17,7 @@ from platform_pipelines.errors import FatalError
 from platform_pipelines.scratch import Scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import duckdb
 
@@ -81,6 +82,29 @@ def connect_for(columns: int) -> duckdb.DuckDBPyConnection:
     memory = f"{round(_MEGABYTES + columns * _MEGABYTES_OF_COLUMN)}MB"
     # what is common to expressions is searched for in a time that grows with the square of their number
     return connect(memory_limit=memory, threads=2).execute("set disabled_optimizers='common_subexpressions'")
+
+
+@contextlib.contextmanager
+def session() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of :func:`connect`, ended with the block."""
+    connection = connect()
+    try:
+        yield connection
+    finally:
+        end(connection)
+
+
+def end(connection: duckdb.DuckDBPyConnection) -> None:
+    """Close a connection; one that is closed already is fine.
+
+    Ctrl-C takes the caller out of a query, while DuckDB's threads go on with it:
+    they are stopped first, for closing would wait until they have finished it.
+    """
+    import duckdb
+
+    with contextlib.suppress(duckdb.ConnectionException):
+        connection.interrupt()
+    connection.close()
 
 
 def _shared_connection() -> duckdb.DuckDBPyConnection:

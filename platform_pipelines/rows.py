@@ -29,7 +29,7 @@ def to_values(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> list[Any]:
     try:
         return column.to_pylist()
     except (OverflowError, ValueError):
-        with duck.connect() as connection:
+        with duck.session() as connection:
             connection.register("one_column", pa.Table.from_arrays([column], names=["value"]))
             return [value for (value,) in connection.execute("select value::varchar from one_column").fetchall()]
 

@@ -138,6 +138,7 @@ class DuckDBConnector(Connector):
                 with durable.effect("commit", load.table):
                     connection.execute("commit")
             except BaseException:
+                connection.interrupt()  # what Ctrl-C left running in DuckDB's threads; the rollback would wait for it
                 with contextlib.suppress(Exception):  # a failed commit has rolled back already
                     connection.execute("rollback")
                 raise
@@ -150,7 +151,7 @@ class DuckDBConnector(Connector):
     def plan_load(self, load: Load) -> LoadPlan:
         """The schema changes that :meth:`load` would make."""
         with contextlib.ExitStack() as stack:
-            opened = reading(self.path) if self.path.exists() else contextlib.closing(duck.connect())
+            opened = reading(self.path) if self.path.exists() else duck.session()
             connection = stack.enter_context(opened)
             name, database = table_name(connection, load.table), DuckDBLoad(connection)
             return evolve.statements(name, evolve.changes(database.columns(name), load, database), load, database)

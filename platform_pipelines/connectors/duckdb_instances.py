@@ -85,7 +85,7 @@ class _Instance:
 
     def leave(self, connection: duckdb.DuckDBPyConnection) -> None:
         with self._changed:
-            connection.close()
+            duck.end(connection)
             self._users -= 1
             self._close_unused()
             self._changed.notify_all()

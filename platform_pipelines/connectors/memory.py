@@ -126,7 +126,7 @@ class MemoryConnector(Connector):
         from platform_pipelines import duck
 
         table = self.table(stream.name)
-        with duck.connect() as connection:
+        with duck.session() as connection:
             connection.register("stored", table)
             return partition_cursors(connection, "stored", families(table.schema), window, slices)
 
@@ -135,7 +135,7 @@ class MemoryConnector(Connector):
         from platform_pipelines import duck
 
         table = self.table(stream.name)
-        with duck.connect() as connection:
+        with duck.session() as connection:
             connection.register("stored", table)
             place = f"table {stream.name} in memory"
             return totals(connection, "stored", families(table.schema), window, sums, place=place)

@@ -36,8 +36,10 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
         if os.getpid() not in _instances:
             _instances[os.getpid()] = duck.connect(extensions=["postgres_scanner"], threads=1)
         connection = duck.sibling(_instances[os.getpid()])
-    with contextlib.closing(connection):
+    try:
         yield connection
+    finally:
+        duck.end(connection)
 
 
 @contextlib.contextmanager

@@ -101,7 +101,7 @@ class SqlConnector(Connector):
             reading = prepare(engine, stream, window, frozenset(str(field) for field in fields))
             batches = [batch for page in _pages(engine, reading, window) for batch in page.batches]
         table = pa.Table.from_batches(batches, reading.schema)
-        with duck.connect() as connection:
+        with duck.session() as connection:
             connection.register("stored", table)
             return partition_cursors(connection, "stored", families(table.schema), window, slices)
 
@@ -183,7 +183,7 @@ def _count_here(engine: Engine, reading: Reading, window: Window, sums: Sequence
 
     batches = [batch for page in _pages(engine, reading, window) for batch in page.batches]
     table = pa.Table.from_batches(batches)
-    with duck.connect() as connection:
+    with duck.session() as connection:
         connection.register("stored", table)
         return totals(connection, "stored", families(table.schema), window, sums, place=f"table {reading.stream}")
 
@@ -196,7 +196,7 @@ def _within(batch: pa.RecordBatch, window: Window) -> pa.RecordBatch:
     if not where:
         return batch
     numbered = batch.append_column("_pipelines_n", pa.array(range(batch.num_rows), pa.int64()))
-    with duck.connect() as connection:
+    with duck.session() as connection:
         connection.register("batch", pa.Table.from_batches([numbered]))
         chosen = connection.execute(f"select _pipelines_n from batch where {where} order by 1").to_arrow_table()
     return batch.take(chosen.column(0).combine_chunks())

@@ -83,7 +83,7 @@ def explain(project: Project, name: str, key: str, partition: str | None = None)
     retired: list[str] = []
     cursor = context.pipeline.source.cursor
     deletes = context.pipeline.source.deletes
-    with duck.connect() as connection:
+    with duck.session() as connection:
         names = source_names(context, connection, logs, found)
         for log in logs:
             search = Search(

@@ -105,7 +105,7 @@ def incoming(
         files = tuple(paths) if rows == total and same else ()
         yield Incoming(log.feed, schema, rows, total - rows, cursor, files, connection, query)
     finally:
-        connection.close()
+        duck.end(connection)
 
 
 def order_column(context: Context, schema: pa.Schema) -> str | None:

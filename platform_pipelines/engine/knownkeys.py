@@ -85,7 +85,7 @@ def compact(log: FeedLog, epoch: int, key: tuple[str, ...]) -> int:
     covered, done = _judged(log, epoch), keysnapshot.latest(log, epoch)
     if covered <= done.sequence:
         return done.sequence
-    with duck.connect() as connection:
+    with duck.session() as connection:
         schema = collect(connection, log, epoch, key, covered)
         if schema is None:
             return done.sequence

@@ -80,7 +80,7 @@ class LandingMask:
         if not self._specs:
             yield from read()
             return
-        with duck.connect() as connection:
+        with duck.session() as connection:
             for page in _silenced(read):
                 batches = tuple(self._batch(connection, batch) for batch in page.batches)
                 yield replace(page, batches=batches, rejected=tuple(_withheld(each) for each in page.rejected))

@@ -100,7 +100,7 @@ def preview_rows(context: Context, feed: Feed, limit: int) -> PreviewReport:
         return PreviewReport(context.pipeline.name, rejected=tuple(rejected), read=len(rejected))
     kept = _Kept(list(rejected))
     cursor = context.pipeline.source.cursor
-    with duck.connect() as connection:
+    with duck.session() as connection:
         connection.register("landed", table)
         lookup = references(context)
         transformed = chain.apply(

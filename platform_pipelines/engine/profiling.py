@@ -19,5 +19,5 @@ def profile_of(context: Context, files: Sequence[Path]) -> tuple[ColumnProfile, 
     """The profile of each column of batches that got a verdict; empty unless ``quality.profile`` is true."""
     if not context.pipeline.quality.profile or not files:
         return ()
-    with duck.connect() as connection:
+    with duck.session() as connection:
         return profile(connection, files)

@@ -65,7 +65,7 @@ def land_deletes(context: Context, log: FeedLog, extract: Extract, source: Sourc
         return None
     columns = source_key(context.pipeline)
     keysnapshot.sweep(log, extract.epoch)
-    with duck.connect() as connection:
+    with duck.session() as connection:
         schema = knownkeys.collect(connection, log, extract.epoch, tuple(columns))
         if schema is None:
             return None

@@ -64,7 +64,7 @@ def merge(
             _write_winners(work, writer)
         return kept, receipt
     finally:
-        connection.close()
+        duck.end(connection)
         workspace.close()
 
 

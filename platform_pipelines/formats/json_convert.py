@@ -49,7 +49,7 @@ def convert(table: pa.Table, targets: Sequence[Target]) -> tuple[pa.RecordBatch,
 
     arrays: list[pa.Array[Any]] = []
     reasons: dict[int, list[str]] = {}
-    with duck.connect() as connection:
+    with duck.session() as connection:
         for target in targets:
             array, misfitting = _converted(connection, table, target)
             arrays.append(array)
@@ -114,7 +114,7 @@ def as_json(column: pa.Array[Any], described: pa.Field[Any]) -> pa.Array[Any]:
             [None if v is None else json.dumps(v, ensure_ascii=False) for v in column.to_pylist()], pa.string()
         )
     if kind == "nested":
-        with duck.connect() as connection:
+        with duck.session() as connection:
             query = "select to_json(x)::varchar as x from page"
             return _query(connection, column, query).column("x").combine_chunks()
     return column if pa.types.is_string(column.type) else textual(column, described)

@@ -86,7 +86,7 @@ class PageTypes:
             SpecError: a declared type does not exist, or its column is written in another case than the field.
         """
         names = (*self.seen, *(name for name in self.declared if name not in self.seen))
-        with duck.connect() as connection:
+        with duck.session() as connection:
             landed = _landed(connection, self.expected) if self.expected is not None else {}
             for name in names[len(self.seen) :]:
                 self._check_declared(name)

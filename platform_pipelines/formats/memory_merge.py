@@ -50,7 +50,7 @@ def select(table: pa.Table, window: Window) -> pa.Table:
         return table
     part = window.partition.field if window.partition else None
     names = [name for name in {window.field, part} if name is not None]
-    with duck.connect() as connection:
+    with duck.session() as connection:
         connection.register("stored", _numbered(table.select(names), "_pipelines_n"))
         chosen = connection.execute(f"select _pipelines_n as n from stored where {where} order by n").to_arrow_table()
     return table.take(chosen.column("n"))
@@ -101,7 +101,7 @@ def _without_replaced(current: pa.Table, load: Load) -> pa.Table:
 
 
 def _match(current: pa.Table, stage: pa.Table, load: Load) -> _Matches:
-    with duck.connect() as connection:
+    with duck.session() as connection:
         names = [n for n in dict.fromkeys([*load.key, load.cursor, FEED]) if n in current.column_names]
         connection.register("t", _numbered(current.select(names), "_pipelines_n"))
         connection.register("s", _numbered(stage, "_pipelines_m"))

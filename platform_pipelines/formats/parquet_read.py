@@ -55,12 +55,12 @@ class ParquetRead:
             labels = ", ".join(file.label for file in files[:3])
             msg = f"{labels}: not readable as Parquet of one table: {error}. Write them anew, or choose fewer of them."
             raise InvalidData(msg) from error
-        self._connection.close()
+        duck.end(self._connection)
         self._connection = duck.connect_for(len(self.schema))
 
     def close(self) -> None:
         """Remove what was unpacked."""
-        self._connection.close()
+        duck.end(self._connection)
         self._workspace.close()
 
     def rows(self, window: Window) -> Iterator[pa.RecordBatch]:

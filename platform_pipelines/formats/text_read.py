@@ -77,7 +77,7 @@ class TextRead:
 
     def close(self) -> None:
         """Remove what was unpacked and spooled."""
-        self._connection.close()
+        duck.end(self._connection)
         self._workspace.close()
 
     def rows(self, window: Window) -> Iterator[pa.RecordBatch]:
@@ -194,7 +194,7 @@ class TextRead:
 
     def _go_careful(self, numbers: Sequence[int]) -> None:
         """Read pieces record by record, on a new connection: DuckDB may have given up the old one."""
-        self._connection.close()
+        duck.end(self._connection)
         self._connection = self._connect()
         for number in numbers:
             self._pieces[number] = careful_piece(self._pieces[number], self._options, self._workspace, self._rejects)

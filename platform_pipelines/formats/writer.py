@@ -138,7 +138,7 @@ def write_text(table: pa.Table, path: Path, file_format: str, options: TextOptio
             f"quote {literal(options.quote)}, escape {literal(options.quote)}, nullstr {null}, "
             f"compression {packed}{forced}"
         )
-    with duck.connect() as connection:
+    with duck.session() as connection:
         connection.register("written", table)
         with durable.effect("write", path):
             connection.execute(f"copy (select {columns} from written) to {literal(str(path))} ({form})")

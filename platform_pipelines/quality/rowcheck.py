@@ -71,7 +71,7 @@ def condition(rule: Condition, frame: pd.DataFrame) -> pd.Series[bool]:
     import pandas as pd
     import pyarrow as pa
 
-    with duck.connect() as connection:
+    with duck.session() as connection:
         expression = sqlguard.check_expression(connection, rule.sql).sql
         connection.register("frame", pa.Table.from_pandas(frame, preserve_index=False))
         rows = connection.execute(f"select coalesce({expression}, true) from frame as input").fetchall()
