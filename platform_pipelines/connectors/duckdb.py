@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from platform_pipelines import duck, durable
 from platform_pipelines.connectors.base import Connector
-from platform_pipelines.connectors.duckdb_destination import DuckDBLoad, refuse_view, share_out, table_name
+from platform_pipelines.connectors.duckdb_destination import DuckDBLoad, refuse_view, table_name
 from platform_pipelines.connectors.duckdb_session import check_creatable, held, reading, sweep, writing
 from platform_pipelines.connectors.duckdb_source import DuckDBQuery
 from platform_pipelines.model import LoadPlan, ReadPlan, Stream, StreamInfo, Window
@@ -131,7 +131,6 @@ class DuckDBConnector(Connector):
         with writing(self.path) as connection:
             name = table_name(connection, load.table)
             refuse_view(connection, name)
-            share_out(connection, name, load)
             connection.execute("begin")
             try:
                 receipt = run_load(DuckDBLoad(connection), name, load, batches)

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 DEFAULT_SCHEMA = "main"
 
-#: rows of one of DuckDB's row groups, which is work for one thread; of tables that one thread looks through in no time
-_ROW_GROUP, _SMALL = 122_880, 1_000_000
-
 
 class DuckDBLoad:
     """One load's transaction on a DuckDB connection; see :class:`platform_pipelines.sql.script.Database`."""
@@ -146,17 +143,6 @@ def table_name(connection: duckdb.DuckDBPyConnection, text: str) -> TableName:
     """The table of the opened file that ``text`` names."""
     catalog = connection.execute("select current_database()").fetchall()[0][0]
     return TableName.parse(text, DEFAULT_SCHEMA).within(str(catalog))
-
-
-def share_out(connection: duckdb.DuckDBPyConnection, table: TableName, load: Load) -> None:
-    """Give a small load one thread: its caller's would ask the others without a pause whether they are done."""
-    found = connection.execute(
-        "select estimated_size from duckdb_tables() "
-        "where database_name = current_database() and schema_name = ? and table_name = ?",
-        [table.schema, table.name],
-    ).fetchone()
-    small = load.rows <= _ROW_GROUP and (found is None or found[0] <= _SMALL)
-    connection.execute("set threads=1" if small else "reset threads")
 
 
 def refuse_view(connection: duckdb.DuckDBPyConnection, table: TableName) -> None:
