@@ -175,3 +175,17 @@ def test_a_full_refresh_goes_above_the_epochs_that_destinations_know(world: Worl
     world.put([row(2)])
     assert world.run(project, full_refresh=True).status == "success"
     assert world.ids() == [2]
+
+
+def test_no_batch_is_loaded_before_one_that_is_not_judged(world: World) -> None:
+    """A verdict that was lost is made anew by the next run; until then, what is behind it waits."""
+    project = world.project(destinations=[APPEND])
+    for number in (1, 2, 3):
+        world.put([row(n + 1) for n in range(number)])
+        world.run(project, only="landing")
+    world.run(project, only="validated")
+    (project.store.feed(FEED).epoch_folder(1) / "000002.verdict.json").unlink()
+    world.run(project, only="out")
+    assert world.ids() == [1]
+    world.run(project)
+    assert world.ids() == [1, 2, 3]
