@@ -2,18 +2,16 @@
 
 ``PIPELINES_DEFS`` says where the YAML lies, ``PIPELINES_STORE`` where batches
 land, ``PIPELINES_EXECUTOR`` and ``PIPELINES_JOBS`` how runs are executed and
-which pipelines get a job. What is in the definitions, and the process beside a
-code server from which runs are forked, is left to ``orchestration``.
+which pipelines get a job. The YAML is read when something of it is asked for. What
+is in the definitions, and the process beside a code server from which runs are
+forked, is left to ``orchestration``.
 """
 
 from __future__ import annotations
 
-from platform_pipelines.engine import open_project
-from platform_pipelines.orchestration import collector
-from platform_pipelines.orchestration.build import project_definitions
 from platform_pipelines.orchestration.launcher.offer import offer
+from platform_pipelines.orchestration.location import Location
 
 offered = offer()
-with collector.kept():
-    defs = project_definitions(open_project(), offered.metadata)
+defs = Location(offered.metadata)
 offered.start()

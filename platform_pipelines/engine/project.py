@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from platform_pipelines.connectors.registry import capabilities
 from platform_pipelines.errors import UsageError
 from platform_pipelines.spec import load_catalog
+from platform_pipelines.spec.narrow import load_some
 from platform_pipelines.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from platform_pipelines.connectors.base import Connector
     from platform_pipelines.spec import Catalog, PipelineSpec, TransformSpec
@@ -86,6 +87,25 @@ def open_project(defs: Path | None = None, store: str | Path | None = None) -> P
     Raises:
         SpecError: something declared is wrong; the message names file and line.
     """
-    catalog = load_catalog(defs or defs_folder(), capabilities, check_transform=_check_transform)
+    return _project(load_catalog(defs or defs_folder(), capabilities, check_transform=_check_transform), store)
+
+
+def open_part(names: Iterable[str]) -> Project | None:
+    """The project of the environment as far as these pipelines and those before them go.
+
+    Args:
+        names: of pipelines.
+
+    Returns:
+        None if one of them is not found at once; see :func:`platform_pipelines.spec.narrow.load_some`.
+
+    Raises:
+        SpecError: something is wrong with the saved connectors.
+    """
+    catalog = load_some(defs_folder(), names, capabilities, check_transform=_check_transform)
+    return None if catalog is None else _project(catalog)
+
+
+def _project(catalog: Catalog, store: str | Path | None = None) -> Project:
     location = store or os.environ.get("PIPELINES_STORE") or Store.DEFAULT_PATH
     return Project(catalog=catalog, store=Store(location, catalog.root), root=catalog.root)

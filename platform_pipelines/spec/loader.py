@@ -54,7 +54,7 @@ def load_catalog(
     errors: list[SpecError] = []
     saved = _load_connectors(defs, capabilities, errors)
     reader = PipelineReader(Connectors(saved, capabilities), check_transform, deep=deep)
-    for path in _pipeline_files(defs):
+    for path in pipeline_files(defs):
         reader.read_file(path, shown(path))
     check_triggers(reader.pipelines, reader.problems, reader.lines.keys())
     raise_all([*errors, *reader.errors()])
@@ -119,7 +119,7 @@ def shown(path: Path) -> str:
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(path)
 
 
-def _pipeline_files(defs: Path) -> list[Path]:
+def pipeline_files(defs: Path) -> list[Path]:
     """Every YAML file but the connectors', hidden files and folders left out, sorted."""
     found = []
     for folder, folders, files in os.walk(defs, followlinks=True):

@@ -9,12 +9,13 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import dagster as dg
-from dagster._core.code_pointer import CodePointer, ModuleCodePointer, PackageCodePointer
+from dagster._core.code_pointer import CodePointer, ModuleCodePointer
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.instance import InstanceRef
 from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
 from dagster._serdes import deserialize_value, serialize_value
 
+from platform_pipelines.engine.project import open_part
 from platform_pipelines.orchestration.launcher import wire
 from platform_pipelines.orchestration.launcher.errors import NotWarm
 
@@ -39,17 +40,20 @@ _PATIENCE = 30.0
 
 
 def load(pointer: str | None, instance: str | None) -> None:
-    """Import everything, and resolve the job that runs all assets.
+    """Import everything, and make the definitions if they are not the project's own.
+
+    Of its own definitions, each run makes those that it needs, from the YAML as it is then.
 
     Args:
         pointer: where the definitions are, as Dagster writes it down; None for the project's own.
         instance: the reference of Dagster's instance, as Dagster writes it down; None for that of ``DAGSTER_HOME``.
     """
-    own = importlib.import_module(OWN)
+    importlib.import_module(OWN)
     for name in _PRELOADED:
         importlib.import_module(name)
-    repository = own.defs.get_repository_def() if pointer is None else _repository(pointer)
-    repository.get_all_jobs()
+    open_part(())  # connectors are imported when they are looked at
+    if pointer is not None:
+        _repository(pointer).get_all_jobs()
     # what the storage of this instance imports; it is closed again at once
     with dg.DagsterInstance.get() if instance is None else dg.DagsterInstance.from_ref(_reference(instance)) as opened:
         _ = opened.compute_log_manager
@@ -84,13 +88,10 @@ def pointer_in(argument: str) -> str:
     return serialize_value(found.job_origin.repository_origin.code_pointer)  # type: ignore[arg-type] # its subclasses are
 
 
-def has_loaded(pointer: str) -> bool:
-    """Whether a run of these definitions finds them imported.
-
-    Definitions in a file that is no module are executed anew by every run; what they import is there.
-    """
+def is_own(pointer: str) -> bool:
+    """Whether these definitions are the project's own, of which every run makes what it needs."""
     found = _pointer(pointer)
-    return not isinstance(found, ModuleCodePointer | PackageCodePointer) or found.module in sys.modules
+    return isinstance(found, ModuleCodePointer) and found.module == OWN
 
 
 def run(connection: socket.socket, listener: socket.socket, command: str, argument: str) -> None:

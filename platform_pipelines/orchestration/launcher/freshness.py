@@ -16,13 +16,16 @@ _YAML = (".yaml", ".yml")
 _OURS = "platform_pipelines"
 
 
-def stamp(defs: Path) -> Stamp:
-    """All files that a change would show in: YAML below ``defs``, our own modules and those of the user.
+def stamp(defs: Path | None) -> Stamp:
+    """All files that a change would show in: our own modules, those of the user, and YAML.
 
     Installed packages do not change under a process that runs.
+
+    Args:
+        defs: the folder below which all YAML was read; None if none of it was.
     """
     found = {}
-    for name in (*_yaml(defs), *_modules()):
+    for name in (*(_yaml(defs) if defs is not None else ()), *_modules()):
         try:
             file = os.stat(name)  # noqa: PTH116 - a thousand of them, for every run
         except OSError:

@@ -1,11 +1,11 @@
-"""The warm process: it loads the definitions, waits, and forks a process for each run.
+"""The warm process: it imports what runs need, waits, and forks a process for each of them.
 
 ``python -m platform_pipelines.orchestration.launcher.nursery TASK``, started by a
 code server; nothing is in common with that server but the environment. It has one
 thread and holds no connection to anything, so that forking it is safe; it ends
-when the code server does, once its runs have ended. If code or YAML changed on
-disk, it refuses the run, which Dagster's own launcher then starts, and leaves its
-seat to a process that loads anew. What a run does is left to ``birth``.
+when the code server does, once its runs have ended. If code that it has imported
+changed on disk, it refuses the run, which Dagster's own launcher then starts, and
+leaves its seat to a process that imports anew. What a run does is left to ``birth``.
 """
 
 from __future__ import annotations
@@ -58,11 +58,10 @@ class Nursery:
         self._loaded: Stamp = {}
 
     def serve(self) -> None:
-        """Load, listen, and fork until the code server is gone or code or YAML changed."""
-        defs = defs_folder()
-        before = stamp(defs)
+        """Load, listen, and fork until the code server is gone or what was loaded has changed."""
+        before = self._stamp()
         birth.load(self._task.pointer, self._task.instance)
-        self._loaded = stamp(defs)
+        self._loaded = self._stamp()
         self._check_still(before)
         gc.collect()
         gc.freeze()  # what is there is not looked at by the collectors of children, and so stays shared with them
@@ -132,19 +131,27 @@ class Nursery:
         wire.say(connection, {"pid": made.pid, "started": made.started, "host": made.host})
 
     def _check_fresh(self, pointer: str) -> None:
-        if not birth.has_loaded(pointer):
+        if pointer != self._task.pointer and not birth.is_own(pointer):
             self._succeed(pointer)
             msg = "the code location was loaded from another module; a process that has it loaded is being started"
             raise NotWarm(msg)
-        if stamp(defs_folder()) != self._loaded:
+        if self._stamp() != self._loaded:
             self._succeed(self._task.pointer)
-            msg = "code or YAML changed since it was loaded; it is being loaded anew"
+            msg = f"{self._read} changed since it was loaded; it is being loaded anew"
             raise NotWarm(msg)
+
+    @property
+    def _read(self) -> str:
+        return "code" if self._task.pointer is None else "code or YAML"
+
+    def _stamp(self) -> Stamp:
+        """Of the project's own definitions, no YAML is read here: runs read it."""
+        return stamp(None if self._task.pointer is None else defs_folder())
 
     def _check_still(self, before: Stamp) -> None:
         """Refuse what changed while it was being loaded: it is not known which half was read."""
         if any(self._loaded.get(name) != found for name, found in before.items()):
-            msg = "code or YAML changed while it was being loaded; reload the code location"
+            msg = f"{self._read} changed while it was being loaded; reload the code location"
             raise NotWarm(msg)
 
     def _succeed(self, pointer: str | None) -> None:

@@ -86,7 +86,7 @@ def process(instance: dg.DagsterInstance, run: str) -> Worker:
     found = instance.get_run_by_id(run)
     assert found is not None
     worker = worker_of(found.tags)
-    assert worker is not None
+    assert worker is not None, [entry.message for entry in instance.all_logs(run) if FALLBACK in entry.message]
     return worker
 
 
@@ -98,6 +98,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     shutil.copy(PROJECT / "dagster.yaml", home)
     (folder / "workspace.yaml").write_text("")
     (folder / "slow.py").write_text(SLOW)
+    (folder / "sitecustomize.py").write_text("")  # code that every process imports
     sandbox = Sandbox(folder)
     sandbox.write("connectors.yaml", CONNECTORS)
     sandbox.write("orders.yaml", ORDERS)
@@ -170,12 +171,22 @@ def test_a_run_that_is_killed_fails_at_once_and_the_next_one_is_forked_again(sit
     os.kill(warm_process, 0)  # it survived
 
 
-def test_a_change_of_yaml_is_seen_by_the_next_run_and_then_loaded_by_the_warm_process(site: Site) -> None:
+def test_a_run_reads_the_yaml_of_its_pipeline_as_it_is_then_and_no_other(site: Site) -> None:
     site.warm(LANDING)
-    site.sandbox.write("orders.yaml", ORDERS.replace("amount]", "amount, region]"))
+    site.sandbox.write("orders.yaml", ORDERS.replace("raw.orders", "raw.moved"))
+    site.sandbox.write("broken.yaml", "name: broken\nsource: [\n")
+    run = site.server.until(site.server.launch(*ALL))
+    assert run.status == "SUCCESS"
+    assert not any(FALLBACK in each for each in run.messages("EngineEvent"))
+    assert site.sandbox.sql("warehouse", "select count(*) > 6 from raw.moved") == [(True,)]
+
+
+def test_a_change_of_code_is_seen_by_the_next_run_and_then_loaded_by_the_warm_process(site: Site) -> None:
+    site.warm(LANDING)
+    (site.folder / "sitecustomize.py").write_text("CHANGED = True\n")
     first = site.server.until(site.server.launch(*ALL))
     assert first.status == "SUCCESS"
-    assert any(f"{FALLBACK}: code or YAML changed" in each for each in first.messages("EngineEvent"))
+    assert any(f"{FALLBACK}: code changed" in each for each in first.messages("EngineEvent"))
     assert site.warm(*ALL).status == "SUCCESS"
 
 
