@@ -1,8 +1,8 @@
 """Jobs: one per pipeline, bearing its name, as long as that stays cheap.
 
-Dagster resolves jobs in time quadratic in their number. Above the limit only
-pipelines that run by themselves or have a timeout get one; if these are too many
-as well, none does, and one job runs them all by selecting assets
+Each costs the code server some milliseconds, most of them for its snapshot. Above
+the limit only pipelines that run by themselves or have a timeout get one; if these
+are too many as well, none does, and one job runs them all by selecting assets
 (docs/decisions/0012).
 """
 
@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from platform_pipelines.errors import SpecError
 from platform_pipelines.orchestration.assets import asset_keys
 from platform_pipelines.orchestration.naming import MAX_RUNTIME_TAG, PARTITION_TAG
+from platform_pipelines.orchestration.pipelinejob import PipelineJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,8 +29,6 @@ SETTING = "PIPELINES_JOBS"
 LIMIT = 100
 #: the job that Dagster itself makes of all assets: it runs pipelines that have none of their own
 COMMON = "__ASSET_JOB"
-#: what ``define_asset_job`` returns; Dagster gives that type no public name
-AssetJob = Any
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ def targets(pipelines: Mapping[str, PipelineSpec]) -> dict[str, Target]:
     return {name: Target(spec, name in own) for name, spec in pipelines.items()}
 
 
-def pipeline_jobs(found: Iterable[Target]) -> list[AssetJob]:
+def pipeline_jobs(found: Iterable[Target]) -> list[PipelineJob]:
     """The jobs that ``found`` launch, beside the one that is there anyhow."""
     return [_job(target.spec) for target in found if target.own]
 
@@ -77,8 +76,8 @@ def run_tags(spec: PipelineSpec) -> dict[str, str]:
     return {} if spec.timeout is None else {MAX_RUNTIME_TAG: str(max(1, round(spec.timeout)))}
 
 
-def _job(spec: PipelineSpec) -> AssetJob:
-    return dg.define_asset_job(
+def _job(spec: PipelineSpec) -> PipelineJob:
+    return PipelineJob(
         spec.name,
         selection=dg.AssetSelection.assets(*asset_keys(spec)),
         description=spec.description or None,

@@ -137,3 +137,25 @@ def test_the_executor_is_a_setting(sandbox: Sandbox, monkeypatch: pytest.MonkeyP
     sandbox.write("orders.yaml", ORDERS)
     monkeypatch.setenv("PIPELINES_EXECUTOR", setting)
     assert sandbox.definitions().resolve_job_def("orders").executor_def.name == name
+
+
+def test_a_job_is_the_one_that_dagster_would_make(sandbox: Sandbox) -> None:
+    sandbox.write("orders.yaml", ORDERS + DAILY + "timeout: 10m\n")
+    report = ORDERS.replace("name: orders", "name: report").replace("raw.orders", "raw.report")
+    sandbox.write("report.yaml", f"{report}{DAILY}triggers: {{after: [orders]}}\n")
+    definitions = sandbox.definitions()
+    for name in ("orders", "report"):
+        keys = [dg.AssetKey([name, part]) for part in ("landing", "validated", "warehouse")]
+        tags = {"dagster/max_runtime": "600"} if name == "orders" else {}
+        selection = dg.AssetSelection.assets(*keys)
+        usual = dg.define_asset_job(name, selection, description="Orders of the shop.", tags=tags)
+        theirs = dg.Definitions(
+            assets=definitions.assets, jobs=[usual], resources=definitions.resources, executor=definitions.executor
+        ).resolve_job_def(name)
+        ours = definitions.resolve_job_def(name)
+        assert ours.get_job_snapshot() == theirs.get_job_snapshot()
+        assert ours.partitions_def == theirs.partitions_def
+        assert ours.asset_layer.executable_asset_keys == theirs.asset_layer.executable_asset_keys == set(keys)
+        assert {node.key for node in ours.asset_layer.asset_graph.asset_nodes} == {
+            node.key for node in theirs.asset_layer.asset_graph.asset_nodes
+        }
