@@ -1,13 +1,14 @@
-"""One file, many threads: opening and closing it at the same time fails for nobody."""
+"""One file, many threads: opening and closing it at the same time fails for nobody; a core is left to others."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 
-from platform_pipelines.connectors import duckdb_session
+from platform_pipelines.connectors import duckdb_session, postgres_engine
 from platform_pipelines.errors import ConnectError
 
 if TYPE_CHECKING:
@@ -58,3 +59,16 @@ def test_a_reader_shares_the_instance_of_a_writer(tmp_path: Path) -> None:
         writer.execute("create table t as select timestamptz '2026-01-01 00:00:00+00' as seen_at")
         with duckdb_session.reading(path) as reader:
             assert reader.execute("select seen_at::varchar from t").fetchall() == [("2026-01-01 00:00:00+00",)]
+
+
+def _threads(connection: duckdb.DuckDBPyConnection) -> int:
+    return int(connection.execute("select current_setting('threads')").fetchall()[0][0])
+
+
+def test_instances_leave_a_core_to_those_who_feed_them(tmp_path: Path) -> None:
+    with duckdb.connect() as connection:
+        every = _threads(connection)
+    with duckdb_session.writing(tmp_path / "w.duckdb") as connection:
+        assert _threads(connection) == max(1, every - 1)
+    with postgres_engine.engine() as connection:
+        assert _threads(connection) == 1
