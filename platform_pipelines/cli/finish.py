@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from platform_pipelines.cli.interrupt import interrupted
+from platform_pipelines.cli.interrupt import RunInterrupted, interrupted
 from platform_pipelines.cli.output import count, note, write, write_json
 from platform_pipelines.cli.transformed import HEADERS as TRANSFORM_HEADERS
 from platform_pipelines.cli.transformed import transform_rows, warnings
@@ -32,7 +32,7 @@ def finish(project: Project, report: RunReport, *, as_json: bool) -> None:
         KeyboardInterrupt: the run did not succeed, as somebody pressed Ctrl-C.
     """
     if report.exit_code and interrupted():
-        raise KeyboardInterrupt
+        raise RunInterrupted(report.token)
     if as_json:
         write_json(report.to_json())
     else:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from platform_pipelines.cli.interrupt import INTERRUPTED, INTERRUPTED_CODE, interruptible
+from platform_pipelines.cli.interrupt import INTERRUPTED, INTERRUPTED_CODE, RunInterrupted, interruptible
 from platform_pipelines.cli.output import note, write_json
 from platform_pipelines.errors import PipelinesError
 
@@ -76,7 +76,8 @@ def _report(error: BaseException, arguments: Sequence[str]) -> int:
             note("".join(traceback.format_exception(error)).rstrip())
         note(f"{problem.usage}{problem.text}")
         if "--json" in arguments:
-            write_json(_failure(arguments, problem))
+            token = error.token if isinstance(error, RunInterrupted) else None
+            write_json(_failure(arguments, problem, token))
     except BrokenPipeError:
         return CLOSED_PIPE_CODE
     return problem.code
@@ -105,7 +106,7 @@ def _dot(text: str) -> str:
     return "" if text.endswith((".", "!", "?")) else "."
 
 
-def _failure(arguments: Sequence[str], problem: Problem) -> dict[str, object]:
+def _failure(arguments: Sequence[str], problem: Problem, token: str | None) -> dict[str, object]:
     """What ``--json`` prints for a command that failed; for ``run``, all keys of its report."""
     failure: dict[str, object] = {"status": "failed", "error": problem.text}
     if arguments[0] != "run":
@@ -114,7 +115,7 @@ def _failure(arguments: Sequence[str], problem: Problem) -> dict[str, object]:
 
     words = [word for word in arguments[1:] if not word.startswith("-")]
     report = RunReport(pipeline=words[0] if words else "", status="failed", token="", error=problem.text)
-    return report.to_json() | {"token": None}
+    return report.to_json() | {"token": token}
 
 
 def _stdout_is_gone() -> bool:

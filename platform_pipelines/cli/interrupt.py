@@ -27,6 +27,14 @@ _SHOW_CURSOR = "\x1b[?25h"
 _asked = threading.Event()
 
 
+class RunInterrupted(KeyboardInterrupt):
+    """Ctrl-C during a run, whose record is found by its token."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__()
+        self.token = token
+
+
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """Turn the first Ctrl-C into KeyboardInterrupt and leave after ``GRACE`` seconds; a second one leaves at once."""

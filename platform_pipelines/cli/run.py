@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from platform_pipelines.cli.finish import finish
+from platform_pipelines.cli.interrupt import RunInterrupted
 from platform_pipelines.cli.lean import without_unneeded
 from platform_pipelines.cli.options import confirm, json_option, pipeline_argument, yes_option
 from platform_pipelines.cli.progress import progress_bar
@@ -50,7 +51,11 @@ def command(name: str, *, yes: bool, as_json: bool, **given: Any) -> None:  # no
     _ask(name, yes=yes, **given)
     without_unneeded(project, pipeline)
     with progress_bar(quiet=as_json) as listener:
-        report = run(project, _request(name, listener, **given))
+        request = _request(name, listener, **given)
+        try:
+            report = run(project, request)
+        except KeyboardInterrupt as error:
+            raise RunInterrupted(request.token) from error
     finish(project, report, as_json=as_json)
 
 

@@ -84,7 +84,9 @@ def test_ctrl_c_that_a_library_turns_into_another_error_is_still_one(slow: Folde
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, SAID)
-    assert json.loads(out)["error"] == SAID.decode().strip()
+    (recorded,) = slow.type("status", "orders", "--json").json
+    printed = json.loads(out)
+    assert (printed["error"], printed["token"]) == (SAID.decode().strip(), recorded["token"])
 
 
 def test_ctrl_c_while_a_loader_thread_is_busy_does_not_wait_for_it(
