@@ -51,6 +51,14 @@ def test_the_next_run_reads_again_from_there_and_doubles_nothing(world: World, t
     assert world.run(project).status == "nothing_new"
 
 
+def test_rows_at_the_old_watermark_come_again_behind_a_rewind_to_a_watermark(world: World) -> None:
+    """They are landed and loaded anew: whoever goes back wants what lies between to be read."""
+    project = three_batches(world)
+    back(project, "2024-01-01T00:00:02Z")
+    report = world.run(project)
+    assert (report.read, report.deduplicated, report.destinations["out"].rows) == (3, 0, 3)
+
+
 def test_rows_that_came_too_late_are_read_then(world: World) -> None:
     project = three_batches(world)
     late = [{"id": n, "at": at(n)} for n in (1, 2, 3, 4)] + [{"id": 5, "at": at(2.5)}]

@@ -254,6 +254,19 @@ def test_a_window_is_read_again_and_the_watermark_stays(world: World) -> None:
     assert report.watermark_to == report.watermark_from
 
 
+def test_a_window_beyond_the_watermark_takes_it_nowhere(world: World) -> None:
+    """Rows between the two would never be read."""
+    project = world.project(destinations=MERGE)
+    world.put([{"id": 1, "at": at(1)}])
+    world.run(project)
+    world.put([{"id": n, "at": at(n)} for n in (1, 5, 9)])
+    report = world.run(project, window_from="2024-01-01T00:00:08Z", window_to="2024-01-01T00:00:12Z")
+    assert report.watermark_to == report.watermark_from
+    assert state(project, "p").to_json()["watermark"] == "2024-01-01T00:00:01Z"
+    world.run(project)
+    assert world.ids() == [1, 5, 9]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
