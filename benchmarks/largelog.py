@@ -68,3 +68,6 @@ def add_partitions(feed: Path, partitions: int) -> None:
         key = (_FIRST_HOUR + number * dt.timedelta(hours=1)).strftime("%Y-%m-%d-%H:%M")
         copy = feed.with_name(feed.name.replace("2010-01-01-00:00", key))
         shutil.copytree(feed, copy, copy_function=os.link)  # what is committed never changes
+        written = (_FIRST_HOUR + number * dt.timedelta(hours=1)).timestamp()
+        for folder in (*(path for path in copy.iterdir() if path.is_dir()), copy):
+            os.utime(folder, (written, written))

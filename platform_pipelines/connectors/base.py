@@ -139,6 +139,14 @@ class Destination(Protocol):
 
 
 @runtime_checkable
+class OffsetLister(Protocol):
+    """A destination that can tell the offsets of all feeds of a pipeline at once."""
+
+    def offsets(self, pipeline: str, table: str) -> dict[str, Offset]:
+        """The last batch of each feed that ``table`` holds, by :attr:`Feed.id`; see :meth:`Destination.offset`."""
+
+
+@runtime_checkable
 class Plannable(Protocol):
     """A source that can say what it would ask, without reading."""
 

@@ -126,6 +126,17 @@ class DuckDBConnector(Connector):
                 return None
             return offsets.read(database.query(offsets.select(name, feed)))
 
+    def offsets(self, pipeline: str, table: str) -> dict[str, Offset]:
+        """The last batch of each feed of ``pipeline`` that ``table`` holds."""
+        if not self.path.exists():
+            return {}
+        with reading(self.path) as connection:
+            name = table_name(connection, table)
+            database = DuckDBLoad(connection)
+            if database.columns(name.offsets) is None:
+                return {}
+            return offsets.read_all(database.query(offsets.select_all(name, pipeline)))
+
     def load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:
         """Write rows and offset in one transaction; see :meth:`Destination.load`."""
         with writing(self.path) as connection:

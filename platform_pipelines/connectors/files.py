@@ -154,6 +154,10 @@ class FilesConnector(Connector):
         """The last batch of the feed that the table's folder lists."""
         return self._table(table).offset(feed)
 
+    def offsets(self, pipeline: str, table: str) -> dict[str, Offset]:
+        """The last batch of each feed of ``pipeline`` that the table's folder lists."""
+        return self._table(table).offsets(pipeline)
+
     def plan_load(self, load: Load) -> LoadPlan:
         """The columns that a load would add or widen, and those whose values it would lose."""
         return self._table(load.table).changes(load)

@@ -137,6 +137,14 @@ class PostgresConnector(Connector):
                 return None
             return offsets.read(connection.execute(offsets.select(name, feed).encode()).fetchall())
 
+    def offsets(self, pipeline: str, table: str) -> dict[str, Offset]:
+        """The last batch of each feed of ``pipeline`` that ``table`` holds."""
+        name = TableName.parse(table, self.default_schema)
+        with self._session(WRITER) as connection:
+            if connection.execute("select to_regclass(%s)", [name.offsets.sql]).fetchone() == (None,):
+                return {}
+            return offsets.read_all(connection.execute(offsets.select_all(name, pipeline).encode()).fetchall())
+
     def load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:
         """Write rows and offset in one transaction; see :meth:`Destination.load`."""
         name = TableName.parse(load.table, self.default_schema)

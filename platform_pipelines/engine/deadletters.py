@@ -15,9 +15,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.engine.context import Context
+from platform_pipelines.engine.digest import digests
 from platform_pipelines.engine.refused_rows import BOOKKEEPING
 from platform_pipelines.engine.refusing import added, as_verdict, refused, resend
-from platform_pipelines.engine.replaying import count_open, is_unread, land_replay, newest_open
+from platform_pipelines.engine.replaying import is_unread, land_replay, newest_open
 from platform_pipelines.engine.running import close, load_all, recorded
 from platform_pipelines.engine.sample import show
 from platform_pipelines.engine.summary import Outcome
@@ -49,7 +50,7 @@ def dead_letters(project: Project, name: str, limit: int | None = None) -> list[
     """
     project.pipeline(name)
     found: list[dict[str, Any]] = []
-    for feed in project.store.feeds(name):
+    for feed in _with_open(project, name):
         log = project.store.feed(feed)
         for verdict in chain(map(as_verdict, reversed(refused(log))), newest_open(log)):
             for letter in letters(log, verdict):
@@ -61,8 +62,13 @@ def dead_letters(project: Project, name: str, limit: int | None = None) -> list[
 
 def count_dead_letters(project: Project, name: str) -> int:
     """How many dead letters are open."""
-    logs = [project.store.feed(feed) for feed in project.store.feeds(name)]
-    return sum(count_open(log) + sum(each.rows for each in refused(log)) for log in logs)
+    return sum(digest.dead for digest in digests(project, name, project.store.feeds(name)))
+
+
+def _with_open(project: Project, name: str) -> list[Feed]:
+    """Feeds with open dead letters."""
+    feeds = project.store.feeds(name)
+    return [feed for feed, digest in zip(feeds, digests(project, name, feeds), strict=True) if digest.dead]
 
 
 def replay_dead_letters(project: Project, name: str) -> RunReport:

@@ -6,21 +6,21 @@ memory of its own.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines.connectors.base import Destination
 from platform_pipelines.engine.context import Context
-from platform_pipelines.engine.offsets import current_offset
+from platform_pipelines.engine.digest import digests
+from platform_pipelines.engine.offsets import Offsets
 from platform_pipelines.engine.report import plain
 from platform_pipelines.errors import PipelinesError
 from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:
     from platform_pipelines.cursor import Cursor
+    from platform_pipelines.engine.digest import Digest
     from platform_pipelines.engine.project import Project
-    from platform_pipelines.model import Feed, Offset
-    from platform_pipelines.store import Manifest
+    from platform_pipelines.model import Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,10 @@ class DestinationState:
     sequence: int | None = None
     behind: int | None = 0
     error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {"epoch": self.epoch, "sequence": self.sequence, "behind": self.behind, "error": self.error}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class FeedState:
             "landed_at": self.landed_at,
             "unjudged": self.unjudged,
             "held": self.held,
-            "destinations": {name: asdict(item) for name, item in (self.destinations or {}).items()},
+            "destinations": {name: item.to_json() for name, item in (self.destinations or {}).items()},
         }
 
 
@@ -123,43 +127,36 @@ def state(project: Project, name: str, newest: int | None = None) -> StateReport
     context = Context(project=project, pipeline=project.pipeline(name), token="")
     feeds = project.store.feeds(name)
     asked = feeds if newest is None else feeds[-newest:]
-    return StateReport(name, tuple(_feed_state(context, feed) for feed in asked), len(feeds) - len(asked))
+    offsets = {each.name: Offsets(context, each) for each in context.pipeline.destinations}
+    states = [
+        _feed_state(feed, digest, offsets, many=len(asked) > 1)
+        for feed, digest in zip(asked, digests(project, name, asked), strict=True)
+    ]
+    return StateReport(name, tuple(states), len(feeds) - len(asked))
 
 
-def _feed_state(context: Context, feed: Feed) -> FeedState:
-    log = context.log(feed)
-    epoch = max(log.epochs(), default=None)
-    last: Manifest | None = log.last(epoch) if epoch is not None else None
-    live = log.live_epoch()
-    held = log.held(live) if live is not None else None
+def _feed_state(feed: Feed, digest: Digest, offsets: dict[str, Offsets], *, many: bool) -> FeedState:
     return FeedState(
         feed=feed,
-        epoch=epoch,
-        watermark=last.watermark if last else None,
-        batches=len(log.sequences(epoch)) if epoch is not None else 0,
-        rows=log.rows(epoch) if epoch is not None else 0,
-        landed_at=last.created_at if last else None,
-        unjudged=len(set(log.sequences(live)) - log.sealed(live)) if live is not None else 0,
-        held=held.reason if held else None,
-        destinations={d.name: _destination_state(context, feed, d.name) for d in context.pipeline.destinations},
+        epoch=digest.epoch,
+        watermark=digest.watermark,
+        batches=digest.batches,
+        rows=digest.rows,
+        landed_at=digest.landed_at,
+        unjudged=digest.unjudged,
+        held=digest.held,
+        destinations={name: _destination_state(feed, digest, name, each, many=many) for name, each in offsets.items()},
     )
 
 
-def _destination_state(context: Context, feed: Feed, name: str) -> DestinationState:
-    spec = next(d for d in context.pipeline.destinations if d.name == name)
-    log = context.log(feed)
+def _destination_state(feed: Feed, digest: Digest, name: str, offsets: Offsets, *, many: bool) -> DestinationState:
     try:
-        connector = context.connector(spec.connector)
-        if not isinstance(connector, Destination):
-            return DestinationState(behind=None, error="not a destination")
-        offset: Offset | None = current_offset(log, spec, connector)
+        offset = offsets.of(feed, digest.kept_offset(name), many=many)
     except PipelinesError as error:
         return DestinationState(behind=None, error=mask(str(error)))
-    live = log.live_epoch()
-    if live is None:
+    if digest.live is None:
         return DestinationState(*((offset.epoch, offset.sequence) if offset else (None, None)))
-    done = offset.sequence if offset and offset.epoch == live else 0
-    behind = sum(sequence > done for sequence in log.sealed(live))
+    behind = digest.sealed_after(offset.sequence if offset and offset.epoch == digest.live else 0)
     if offset is None:
         return DestinationState(behind=behind)
     return DestinationState(offset.epoch, offset.sequence, behind)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from platform_pipelines.connectors.base import Destination
+from platform_pipelines.connectors.base import Destination, OffsetLister
 from platform_pipelines.errors import PipelinesError, SpecError, StoreCorrupt
 
 if TYPE_CHECKING:
     from platform_pipelines.connectors.base import Connector
     from platform_pipelines.engine.context import Context
-    from platform_pipelines.model import Offset
+    from platform_pipelines.model import Feed, Offset
     from platform_pipelines.spec import DestinationSpec
     from platform_pipelines.store import FeedLog
 
@@ -28,6 +29,62 @@ def current_offset(log: FeedLog, spec: DestinationSpec, connector: Connector) ->
     if not connector.durable:
         return log.offset(spec.name)
     return connector.offset(log.feed, spec.table)
+
+
+class Offsets:
+    """The offsets of one destination; of many feeds they are asked for at once where it can tell them so.
+
+    Args:
+        context: the pipeline and its connectors.
+        spec: the destination.
+    """
+
+    def __init__(self, context: Context, spec: DestinationSpec) -> None:
+        self._context = context
+        self._spec = spec
+        self._all: dict[str, Offset] | None = None
+        self._failed: PipelinesError | None = None
+
+    def of(self, feed: Feed, kept: Offset | None, *, many: bool) -> Offset | None:
+        """The last batch of a feed that the destination has; as :func:`current_offset`, and raises the same.
+
+        Args:
+            feed: the feed.
+            kept: what the log keeps for the destination.
+            many: more feeds will be asked about.
+        """
+        if self._kept_in_log:
+            return kept
+        lister = self._lister if many else None
+        if lister is None:
+            return current_offset(self._context.log(feed), self._spec, self._connector)
+        return self._listed(lister, feed.pipeline).get(feed.id)
+
+    # looked up once, not for each of a hundred thousand feeds
+
+    @cached_property
+    def _connector(self) -> Connector:
+        return self._context.connector(self._spec.connector)
+
+    @cached_property
+    def _kept_in_log(self) -> bool:
+        return isinstance(self._connector, Destination) and not self._connector.durable
+
+    @cached_property
+    def _lister(self) -> OffsetLister | None:
+        return self._connector if isinstance(self._connector, OffsetLister) else None
+
+    def _listed(self, connector: OffsetLister, pipeline: str) -> dict[str, Offset]:
+        """All of them, asked for once, also where there is no answer."""
+        if self._failed is not None:
+            raise self._failed
+        if self._all is None:
+            try:
+                self._all = connector.offsets(pipeline, self._spec.table)
+            except PipelinesError as error:
+                self._failed = error
+                raise
+        return self._all
 
 
 def slowest_offset(context: Context, log: FeedLog) -> Offset | None:

@@ -63,6 +63,10 @@ class TableFolder:
         """The last batch of the feed that the manifest lists."""
         return read_manifest(self.path).offset(feed)
 
+    def offsets(self, pipeline: str) -> dict[str, Offset]:
+        """The last batch of each of a pipeline's feeds that the manifest lists, by feed."""
+        return read_manifest(self.path).of_pipeline(pipeline)
+
     def tidy(self) -> None:
         """Remove files that are not live, unless a load is under way, which does so itself."""
         if not self._leftovers(read_manifest(self.path)):

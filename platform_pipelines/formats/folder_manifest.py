@@ -69,7 +69,12 @@ class FolderManifest:
     def offset(self, feed: Feed) -> Offset | None:
         """How far a feed is loaded."""
         kept = self.offsets.get(feed.id)
-        return Offset(int(str(kept["epoch"])), int(str(kept["sequence"]))) if kept else None
+        return _offset(kept) if kept else None
+
+    def of_pipeline(self, pipeline: str) -> dict[str, Offset]:
+        """How far each of a pipeline's feeds is loaded."""
+        feeds = (feed for feed in self.offsets if feed == pipeline or feed.startswith(f"{pipeline}/"))
+        return {feed: _offset(self.offsets[feed]) for feed in feeds}
 
     def schema(self) -> pa.Schema | None:
         """The table's schema; None before the first load."""
@@ -96,6 +101,10 @@ class FolderManifest:
         """The manifest without a feed's offset."""
         offsets = {key: value for key, value in self.offsets.items() if key != feed.id}
         return replace(self, version=self.version + 1, offsets=offsets)
+
+
+def _offset(kept: dict[str, object]) -> Offset:
+    return Offset(int(str(kept["epoch"])), int(str(kept["sequence"])))
 
 
 def read_manifest(folder: Path) -> FolderManifest:

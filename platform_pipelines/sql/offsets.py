@@ -34,6 +34,12 @@ def select(table: TableName, feed: Feed) -> str:
     return f"select epoch, sequence from {table.offsets.sql} where {_where(table, feed)}"
 
 
+def select_all(table: TableName, pipeline: str) -> str:
+    """The query for the offsets of all feeds of a pipeline: feed, epoch and sequence."""
+    feeds = f"feed = {literal(pipeline)} or starts_with(feed, {literal(pipeline + '/')})"
+    return f"select feed, epoch, sequence from {table.offsets.sql} where target = {literal(table.text)} and ({feeds})"
+
+
 def store(table: TableName, load: Load) -> str:
     """The statement that moves the feed's offset to the load's."""
     values = (
@@ -50,6 +56,11 @@ def store(table: TableName, load: Load) -> str:
 def read(rows: Sequence[tuple[Any, ...]]) -> Offset | None:
     """The offset in the answer to :func:`select`."""
     return Offset(*rows[0]) if rows else None
+
+
+def read_all(rows: Sequence[tuple[Any, ...]]) -> dict[str, Offset]:
+    """The offsets in the answer to :func:`select_all`, by feed."""
+    return {feed: Offset(epoch, sequence) for feed, epoch, sequence in rows}
 
 
 def check(load: Load, stored: Offset | None) -> None:

@@ -242,6 +242,11 @@ class FeedLog:
             return None
         return Offset(body["epoch"], body["sequence"])
 
+    def offsets(self) -> dict[str, Offset]:
+        """All offsets kept here, by destination."""
+        names = [name.removesuffix(".json") for name in _names(self.folder / "offsets") if not name.startswith(".")]
+        return {name: offset for name in sorted(names) if (offset := self.offset(name)) is not None}
+
     def set_offset(self, destination: str, offset: Offset, token: str) -> None:
         """Keep such an offset, durably."""
         body: dict[str, Any] = {"epoch": offset.epoch, "sequence": offset.sequence, "token": token}

@@ -10,6 +10,7 @@ from platform_pipelines import durable
 from platform_pipelines.errors import SpecError, UsageError
 from platform_pipelines.model import Feed
 from platform_pipelines.store.approvals import ApprovalLog
+from platform_pipelines.store.feedindex import FeedIndex
 from platform_pipelines.store.feedlog import FeedLog
 from platform_pipelines.store.history import HistoryLog
 from platform_pipelines.store.runs import RunLog
@@ -79,6 +80,10 @@ class Store:
             if not newest or not os.path.exists(f"{folder}/{newest}/{_FIRST_BATCH}"):  # noqa: PTH110
                 found.append(feed)
         return found
+
+    def index(self, pipeline: str, shape: int) -> FeedIndex:
+        """What was found out about the feeds of one pipeline; see :class:`FeedIndex`."""
+        return FeedIndex(self._pipeline(pipeline), shape)
 
     def check_writable(self) -> None:
         """Make sure batches can land here.
