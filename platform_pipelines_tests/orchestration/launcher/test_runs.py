@@ -90,6 +90,16 @@ def process(instance: dg.DagsterInstance, run: str) -> Worker:
     return worker
 
 
+def launched_again(instance: dg.DagsterInstance, run: str) -> str:
+    """The run that the daemon launches in place of one that failed."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for found in instance.get_runs(filters=dg.RunsFilter(tags={"dagster/parent_run_id": run})):
+            return found.run_id
+        time.sleep(0.2)
+    raise AssertionError(run)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("warm")
@@ -164,8 +174,9 @@ def test_a_run_that_is_killed_fails_at_once_and_the_next_one_is_forked_again(sit
         health = instance.run_launcher.check_run_worker_health(record)
         assert health.status == WorkerStatus.NOT_FOUND
         assert str(worker.pid) in (health.msg or "")
-        # the daemon launches the run again, as run_retries says: let it pass
+        # the daemon launches the run again, as run_retries says: let it pass, or the next tests take it for theirs
         (site.folder / "go_on").touch()
+        assert site.server.until(launched_again(instance, run)).status == "SUCCESS"
         again = site.server.until(site.server.launch(LANDING))
         assert again.status == "SUCCESS"
     os.kill(warm_process, 0)  # it survived
