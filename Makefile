@@ -35,7 +35,7 @@ torture: setup  ## die at every moment of every kind of run, then by 1,000 SIGKI
 	$(if $(ARGS)$(TORTURE_MINUTES),,PIPELINES_EXAMPLES=50 $(BIN)/pytest --timeout 0 platform_pipelines_tests/property platform_pipelines_tests/integration/test_late_histories.py)
 
 sizes: setup  ## very large fields, wide tables, a million files; an hour, 10 GB of disk
-	PIPELINES_TEST_SCALE=20 $(BIN)/pytest --timeout=0 platform_pipelines_tests/hostile/test_sizes.py $(ARGS)
+	PIPELINES_TEST_SCALE=20 PIPELINES_DUCKDB_MEMORY=4GB $(BIN)/pytest --timeout=0 platform_pipelines_tests/hostile/test_sizes.py $(ARGS)
 
 check: setup  ## lint, format, types and import layers
 	$(BIN)/ruff check .
