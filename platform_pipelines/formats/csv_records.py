@@ -109,10 +109,11 @@ class _Splitter:
         self._nulls = frozenset(options.null_values)
         self._quoted_nulls = self._nulls if options.quoted_nulls else frozenset()
         d, q = re.escape(options.delimiter), re.escape(options.quote)
-        self._field = re.compile(f" *{q}((?:[^{q}]|{q}{q})*){q} *({d}|[\r\n]*\\Z)|([^{d}]*)({d}|\\Z)") if q else None
-        self._open = re.compile(f" *{q}(?:[^{q}]|{q}{q})*\\Z") if q else None
+        inside = f"(?:[^{q}]++|{q}{q})*+"  # possessive: else a place to go back to is kept for every character
+        self._field = re.compile(f" *{q}({inside}){q} *({d}|[\r\n]*\\Z)|([^{d}]*)({d}|\\Z)") if q else None
+        self._open = re.compile(f" *{q}{inside}\\Z") if q else None
         #: a line in which a field that was open at its beginning is closed
-        self.closing = re.compile(f"(?:[^{q}]|{q}{q})*{q}(?!{q})") if q else _NEVER
+        self.closing = re.compile(f"{inside}{q}(?!{q})") if q else _NEVER
 
     def __call__(self, text: str) -> tuple[str | None, ...] | str | None:
         if problem := undecoded(text):
