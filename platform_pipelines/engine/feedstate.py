@@ -145,11 +145,12 @@ def _feed_state(feed: Feed, digest: Digest, offsets: dict[str, Offsets], *, many
         landed_at=digest.landed_at,
         unjudged=digest.unjudged,
         held=digest.held,
-        destinations={name: _destination_state(feed, digest, name, each, many=many) for name, each in offsets.items()},
+        destinations={name: destination_state(feed, digest, name, each, many=many) for name, each in offsets.items()},
     )
 
 
-def _destination_state(feed: Feed, digest: Digest, name: str, offsets: Offsets, *, many: bool) -> DestinationState:
+def destination_state(feed: Feed, digest: Digest, name: str, offsets: Offsets, *, many: bool) -> DestinationState:
+    """How far a destination has come with a feed; ``many`` as in :meth:`Offsets.of`."""
     try:
         offset = offsets.of(feed, digest.kept_offset(name), many=many)
     except PipelinesError as error:

@@ -41,3 +41,8 @@ class RunRequest:
     allow_destructive: bool = False
     progress: Callable[[Progress], None] | None = None
     token: str = field(default_factory=new_token)
+
+    @property
+    def unchosen(self) -> bool:
+        """Whether the partitions are left to the pipeline."""
+        return not self.partitions and self.window_from is None and self.decision is None and not self.full_refresh

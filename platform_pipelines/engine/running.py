@@ -16,6 +16,7 @@ from platform_pipelines import duck
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.faults import as_ours
 from platform_pipelines.engine.holding import Holding
+from platform_pipelines.engine.lagging import lagging
 from platform_pipelines.engine.landing import land
 from platform_pipelines.engine.loading import load
 from platform_pipelines.engine.reconciling import unreconciled
@@ -29,7 +30,7 @@ from platform_pipelines.spec.scrubbing import scrub
 from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from concurrent.futures import Future
 
     from platform_pipelines.engine.project import Project
@@ -64,8 +65,10 @@ def run(project: Project, request: RunRequest) -> RunReport:
     )
     started = time.monotonic()
     with context.alive():
-        context.record("begin", {"partitions": [feed.key for feed in feeds]})
-        return close(context, _run_feeds(context, feeds, request, targets), started)
+        late = lagging(context, targets, feeds) if request.unchosen and spec.partitions is not None else {}
+        context.record("begin", {"partitions": [feed.key for feed in (*feeds, *late)]})
+        outcomes = _run_feeds(context, feeds, request, targets)
+        return close(context, outcomes + _catch_up(context, late), started)
 
 
 def close(context: Context, outcomes: list[Outcome], started: float) -> RunReport:
@@ -119,6 +122,19 @@ def _run_feeds(context: Context, feeds: list[Feed], request: RunRequest, targets
             if outcome.error is None:
                 holding.acquire()
                 load_all(context, outcome, targets)
+    return outcomes
+
+
+def _catch_up(context: Context, late: Mapping[Feed, list[str]]) -> list[Outcome]:
+    """Load feeds that are not read by this run into destinations that lack batches of them."""
+    outcomes = [Outcome(feed) for feed in late]
+    with (
+        Holding(context, sorted({name for names in late.values() for name in names})) as holding,
+        _interruption_recorded(context),
+    ):
+        for outcome in outcomes:
+            holding.acquire()
+            load_all(context, outcome, late[outcome.feed])
     return outcomes
 
 

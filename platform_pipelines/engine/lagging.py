@@ -1,0 +1,44 @@
+"""Which partitions that a run does not read have batches that a destination lacks.
+
+A destination may be new, or was down while others were loaded. Its rows are in
+the log: the next run brings them, without reading the source again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from platform_pipelines.engine.context import utc_now
+from platform_pipelines.engine.digest import digests
+from platform_pipelines.engine.feedstate import destination_state
+from platform_pipelines.engine.offsets import Offsets
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from platform_pipelines.engine.context import Context
+    from platform_pipelines.model import Feed
+
+
+def lagging(context: Context, targets: Sequence[str], but: Collection[Feed]) -> dict[Feed, list[str]]:
+    """The destinations that could load more of a feed, by feed, oldest key first.
+
+    A destination that cannot be asked is left out: its own load says why.
+
+    Args:
+        context: the run.
+        targets: names of the destinations to look at.
+        but: feeds that the run loads anyway.
+    """
+    name = context.pipeline.name
+    wanted = set(context.pipeline.feeds(utc_now())).difference(but)
+    others = [feed for feed in context.project.store.feeds(name) if feed in wanted]
+    if not others or not targets:
+        return {}
+    offsets = {each.name: Offsets(context, each) for each in context.pipeline.destinations if each.name in targets}
+    found = {}
+    for feed, digest in zip(others, digests(context.project, name, others), strict=True):
+        behind = [each for each in offsets if destination_state(feed, digest, each, offsets[each], many=True).behind]
+        if behind:
+            found[feed] = behind
+    return found
