@@ -16,7 +16,7 @@ DAYS = {"by": "day", "field": "at", "start": "2024-01-01", "end": "2024-01-05"}
 OUT = {"name": "out", "connector": "mem", "table": "out", "mode": "append"}
 
 
-def project(world: World, *destinations: dict[str, Any]) -> Any:  # noqa: ANN401 - a project
+def project(world: World, *destinations: dict[str, Any]) -> Any:
     world.put([{"id": day, "at": at(60, day)} for day in (1, 2, 3, 4)])
     return world.project(partitions=DAYS, destinations=list(destinations))
 
