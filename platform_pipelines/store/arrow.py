@@ -10,7 +10,16 @@ if TYPE_CHECKING:
 
 
 #: what reading a damaged JSON body of the landing log may raise, whatever the damage
-UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError)
+UNREADABLE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    NotImplementedError,  # pyarrow's, of a type that Arrow does not have
+    OSError,
+)
 
 
 def encode_schema(schema: pa.Schema) -> str:

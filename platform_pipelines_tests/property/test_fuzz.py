@@ -189,6 +189,12 @@ def test_what_was_written_is_read(content: bytes, parse: Callable[[bytes, Path],
     assert parse(content, tmp_path).to_bytes() == content
 
 
+@pytest.mark.parametrize(("content", "parse"), [(MANIFEST, Manifest.from_bytes), (VERDICT, Verdict.from_bytes)])
+def test_damaged_anywhere(content: bytes, parse: Callable[[bytes, Path], Any], tmp_path: Path) -> None:
+    for at in range(len(content)):
+        attack(content[:at] + b"////" + content[at:], parse, tmp_path / "x.json")
+
+
 @given(mutated(MANIFEST) | st.binary(max_size=30) | made_of(JSON, 20))
 @settings(max_examples=400, deadline=None)
 @example(b"[" * 100_000)

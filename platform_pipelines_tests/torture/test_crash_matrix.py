@@ -60,6 +60,7 @@ ELSEWHERE = {
     "connectors/http_journal.py": "integration/test_http_destination.py: an API is no place the matrix can restore",
     "store/refusals.py:commit": "integration/test_http_destination.py",
     "store/totals.py:bring_forward": "sums of 256 batches and more, put in place whole; without them all is counted anew",
+    "store/feedindex.py:_keep": "unit/store/test_feedindex.py: of 256 feeds and more; without it all are looked at",
     **{f"store/{name}.py:sweep": BEHIND_A_KILL for name in ("approvals", "feedlog", "keysnapshot", "schemas")},
     "scratch.py:sweep": BEHIND_A_KILL,
     "store/feedlog.py:set_offset": "of destinations that keep nothing",

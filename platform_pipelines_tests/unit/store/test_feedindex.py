@@ -128,3 +128,31 @@ def test_who_may_not_write_looks_at_everything(site: Site, monkeypatch: pytest.M
     monkeypatch.setattr(durable, "create", refuse)
     for _ in range(2):
         assert len(site.ask()) == len(FEEDS)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the dead close no files
+def test_who_dies_while_it_is_written_leaves_the_truth(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    class DiedError(BaseException):
+        pass
+
+    left = [0]
+
+    def die(*_: str) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise DiedError
+
+    deaths = 0
+    for left[0] in range(100):
+        monkeypatch.setattr(durable, "hook", die)
+        try:
+            site.ask()
+        except DiedError:
+            deaths += 1
+        else:
+            break
+        monkeypatch.setattr(durable, "hook", None)
+        (site.folder / "feeds.index.json").unlink(missing_ok=True) if deaths % 2 else None
+        site.ask()
+        (site.folder / "feeds.index.json").unlink()
+    assert deaths >= 6
