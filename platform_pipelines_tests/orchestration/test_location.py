@@ -45,8 +45,8 @@ def test_a_run_needs_nothing_of_other_pipelines(sandbox: Sandbox, location: Call
         repository.get_maybe_subset_job_def(COMMON, asset_selection=keys("orders")),
     ):
         assert {key for key in job.asset_layer.executable_asset_keys if key.path[0] == "orders"} == keys("orders")
-    result = job.execute_in_process(instance=dg.DagsterInstance.ephemeral())
-    assert result.success
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert job.execute_in_process(instance=instance).success
     assert sandbox.sql("warehouse", "select count(*) from raw.orders") == [(7,)]
     with pytest.raises(SpecError, match=r"broken\.yaml"):
         repository.load_all_definitions()
