@@ -85,9 +85,9 @@ def connect_for(columns: int) -> duckdb.DuckDBPyConnection:
 
 
 @contextlib.contextmanager
-def session() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection of :func:`connect`, ended with the block."""
-    connection = connect()
+def session(columns: int = 0) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of :func:`connect_for`, ended with the block."""
+    connection = connect_for(columns)
     try:
         yield connection
     finally:

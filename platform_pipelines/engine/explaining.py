@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from platform_pipelines.engine.project import Project
+    from platform_pipelines.engine.rowkey import RowKey
     from platform_pipelines.model import Feed
     from platform_pipelines.store import FeedLog, Manifest, Verdict
 
@@ -78,28 +79,7 @@ def explain(project: Project, name: str, key: str, partition: str | None = None)
     before, after = columns_after(context, logs)
     keyed = {column for destination in context.pipeline.destinations for column in destination.key}
     found = parse_key(context.pipeline, key, {*before, *after, *keyed})
-    versions: list[Version] = []
-    refusals: list[Refused] = []
-    retired: list[str] = []
-    cursor = context.pipeline.source.cursor
-    deletes = context.pipeline.source.deletes
-    with duck.session() as connection:
-        names = source_names(context, connection, logs, found)
-        for log in logs:
-            search = Search(
-                connection=connection,
-                log=log,
-                key=found,
-                source=names,
-                cursor=((cursor.field,) if cursor else ()) + ("_pipelines_cursor",),
-                deleted=deletes.field if deletes else None,
-            )
-            refusals += refused_rows(search)
-            for manifest in _batches(log):
-                seen = _Batch(context, search, manifest).versions()
-                versions += seen or []
-                if seen is None:
-                    retired.append(_place(log.feed, manifest))
+    versions, refusals, retired = _trace(context, logs, found)
     versions.sort(key=lambda version: (version.at, version.batch))
     passed = [version for version in versions if version.rule is None and version.outcome in {"passed", "replaced"}]
     return Explanation(
@@ -110,6 +90,33 @@ def explain(project: Project, name: str, key: str, partition: str | None = None)
         retired=tuple(retired),
         notes=tuple(_notes(logs)),
     )
+
+
+def _trace(context: Context, logs: list[FeedLog], key: RowKey) -> tuple[list[Version], list[Refused], list[str]]:
+    """Versions of the row, those that destinations refused, and batches whose files are gone, in all of the logs."""
+    versions: list[Version] = []
+    refusals: list[Refused] = []
+    retired: list[str] = []
+    cursor = context.pipeline.source.cursor
+    deletes = context.pipeline.source.deletes
+    with duck.session() as connection:
+        names = source_names(context, connection, logs, key)
+        for log in logs:
+            search = Search(
+                connection=connection,
+                log=log,
+                key=key,
+                source=names,
+                cursor=((cursor.field,) if cursor else ()) + ("_pipelines_cursor",),
+                deleted=deletes.field if deletes else None,
+            )
+            refusals += refused_rows(search)
+            for manifest in _batches(log):
+                seen = _Batch(context, search, manifest).versions()
+                versions += seen or []
+                if seen is None:
+                    retired.append(_place(log.feed, manifest))
+    return versions, refusals, retired
 
 
 def _batches(log: FeedLog) -> Iterator[Manifest]:

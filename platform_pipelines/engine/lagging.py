@@ -12,18 +12,22 @@ from platform_pipelines.engine.context import utc_now
 from platform_pipelines.engine.digest import digests
 from platform_pipelines.engine.feedstate import destination_state
 from platform_pipelines.engine.offsets import Offsets
+from platform_pipelines.errors import StoreCorrupt
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from platform_pipelines.engine.context import Context
+    from platform_pipelines.engine.digest import Digest
+    from platform_pipelines.engine.project import Project
     from platform_pipelines.model import Feed
 
 
 def lagging(context: Context, targets: Sequence[str], but: Collection[Feed]) -> dict[Feed, list[str]]:
     """The destinations that could load more of a feed, by feed, oldest key first.
 
-    A destination that cannot be asked is left out: its own load says why.
+    A destination that cannot be asked is left out: its own load says why. A feed
+    whose log is damaged is not: its load says what is wrong.
 
     Args:
         context: the run.
@@ -37,8 +41,29 @@ def lagging(context: Context, targets: Sequence[str], but: Collection[Feed]) -> 
         return {}
     offsets = {each.name: Offsets(context, each) for each in context.pipeline.destinations if each.name in targets}
     found = {}
-    for feed, digest in zip(others, digests(context.project, name, others), strict=True):
-        behind = [each for each in offsets if destination_state(feed, digest, each, offsets[each], many=True).behind]
+    for feed, digest in zip(others, _told(context.project, name, others), strict=True):
+        behind = [each for each in offsets if digest is None or _lacks(feed, digest, each, offsets[each])]
         if behind:
             found[feed] = behind
     return found
+
+
+def _told(project: Project, name: str, feeds: Sequence[Feed]) -> Sequence[Digest | None]:
+    """The digest of each feed; None where its log is damaged."""
+    try:
+        return digests(project, name, feeds)
+    except StoreCorrupt:
+        return [_told_alone(project, name, feed) for feed in feeds]
+
+
+def _told_alone(project: Project, name: str, feed: Feed) -> Digest | None:
+    try:
+        return digests(project, name, [feed])[0]
+    except StoreCorrupt:
+        return None
+
+
+def _lacks(feed: Feed, digest: Digest, name: str, offsets: Offsets) -> bool:
+    """Whether there is something to bring; a feed that never had a row brings nothing to who has nothing of it."""
+    state = destination_state(feed, digest, name, offsets, many=True)
+    return bool(state.behind) and (digest.rows > 0 or state.epoch is not None)

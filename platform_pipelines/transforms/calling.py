@@ -156,9 +156,19 @@ def _misfit(function: Function, result: Any) -> str | None:  # noqa: ANN401 - wh
         return "which has more than 64 bits; return a Decimal or a str"
     if wanted is Decimal and not _fits(result):
         return "which does not fit decimal(38, 9)"
-    if wanted is dt.datetime and result.tzinfo is None:
-        return "which has no zone"
+    if wanted is dt.datetime and (problem := _no_instant(result)):
+        return problem
     return "which is no valid Unicode" if wanted is str and not _encodable(result) else None
+
+
+def _no_instant(result: dt.datetime) -> str | None:
+    if result.tzinfo is None:
+        return "which has no zone"
+    try:
+        result.astimezone(dt.UTC)
+    except OverflowError:
+        return "which lies in no year from 1 to 9999 in UTC"
+    return None
 
 
 def _printable(reason: str) -> str:

@@ -70,3 +70,23 @@ def test_a_destination_that_was_down_gets_what_it_missed(world: World, tmp_path:
     assert report.status == "success"
     assert report.destinations["new"].rows == 4
     assert world.ids("out") == [1, 2, 3, 4]
+
+
+def test_partitions_that_never_had_a_row_are_not_taken_up_again(world: World, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/rows.jsonl").write_text("")
+    source = {"connector": {"type": "files", "root": str(tmp_path / "in"), "format": "jsonl"}, "stream": "rows.jsonl"}
+    days = world.project(partitions=DAYS, source=source | {"mode": "incremental", "cursor": {"field": "at"}})
+    assert world.run(days).error is None
+    assert world.run(days).partitions == ("2024-01-03", "2024-01-04")  # the last one and its lookback
+
+
+def test_a_damaged_log_of_one_partition_holds_back_no_other(world: World) -> None:
+    both = project(world, OUT)
+    world.run(both)
+    (damaged,) = world.root.glob("store/p/feeds/p-2024-01-01/e000001/000001.json")
+    damaged.write_text("{")
+    world.put([{"id": day, "at": at(60, day)} for day in (1, 2, 3, 4)] + [{"id": 5, "at": at(120, 4)}])
+    report = world.run(both)
+    assert (report.status, report.destinations["out"].rows) == ("partial", 1)
+    assert str(damaged) in str(report.error)

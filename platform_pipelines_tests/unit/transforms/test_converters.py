@@ -124,6 +124,8 @@ def one(bench: Bench, literal: str, **said: Any) -> Any:
         ("'bad'", {"convert": f"{HERE}:picky"}, "rejected"),
         ("'2026-01-01T00:00:00+02:00'", {"convert": f"{HERE}:moment"}, dt.datetime(2025, 12, 31, 22, tzinfo=UTC)),
         ("'2026-01-01T00:00:00'", {"convert": f"{HERE}:moment"}, "rejected"),
+        ("'9999-12-31T23:30:00-05:00'", {"convert": f"{HERE}:moment"}, "rejected"),
+        ("'0001-01-01T00:30:00+05:00'", {"convert": f"{HERE}:moment"}, "rejected"),
         ("'a b'", {"convert": f"{HERE}:pieces"}, '["a", "b"]'),
         ("'a'", {"convert": f"{HERE}:unsaid"}, "aa"),
         ("21", {"convert": f"{HERE}:unsaid"}, "rejected"),
