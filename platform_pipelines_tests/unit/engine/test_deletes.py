@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
-from platform_pipelines import duck
 from platform_pipelines.connectors.duckdb import DuckDBConnector
 from platform_pipelines.connectors.memory import MemoryConnector
 from platform_pipelines.engine import RunRequest, run
-from platform_pipelines.engine.knownkeys import KNOWN, collect, compact
 from platform_pipelines.errors import ConnectError, DeletesRefused
 from platform_pipelines.model import Page, Rejected
-from platform_pipelines.store import keysnapshot
+from platform_pipelines_tests.unit.engine.deleting import MERGE, detecting, rows
 from platform_pipelines_tests.unit.engine.world import FEED, World, at
 
 if TYPE_CHECKING:
@@ -24,28 +22,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from platform_pipelines.engine.project import Project
     from platform_pipelines.model import Stream, Window
-
-MERGE = {"name": "out", "connector": "mem", "table": "out", "mode": "merge", "key": ["id"]}
-
-
-def source(**deletes: Any) -> dict[str, Any]:
-    return {
-        "connector": "mem",
-        "stream": "rows",
-        "mode": "incremental",
-        "cursor": {"field": "at"},
-        "deletes": {"detect": "key_difference", "action": "hard", "max_share": 0.5} | deletes,
-    }
-
-
-def detecting(world: World, deletes: dict[str, Any] | None = None, **changes: Any) -> Project:
-    return world.project(**{"source": source(**(deletes or {})), "destinations": [MERGE]} | changes)
-
-
-def rows(*ids: int, second: float = 0) -> list[dict[str, Any]]:
-    return [{"id": i, "at": at(second + i), "v": f"v{i}"} for i in ids]
 
 
 def test_keys_that_are_gone_are_deleted_and_counted(world: World) -> None:
@@ -311,43 +288,6 @@ def test_a_window_read_again_looks_for_no_deletes(world: World) -> None:
     world.put(rows(1, 3))
     assert world.run(project, window_from=at(0).isoformat(), window_to=at(9).isoformat()).error is None
     assert world.ids() == [1, 2, 3]
-
-
-def test_known_keys_survive_retention(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIPELINES_RETENTION", "0h")
-    project = detecting(world)
-    for step in range(4):
-        world.put(rows(1, 2, 3, second=10 * step))
-        world.run(project)
-    log = project.store.feed(FEED)
-    assert keysnapshot.latest(log, 1).sequence == 4
-    world.put(rows(1, 3, second=50))
-    assert world.run(project).error is None
-    assert world.ids() == [1, 3]
-    world.put(rows(3, second=60))
-    world.run(project)
-    assert world.ids() == [3]
-    assert len(list(log.epoch_folder(1).glob("*.keys"))) == 1
-
-
-def test_a_snapshot_says_what_the_batches_said(world: World) -> None:
-    project = detecting(world)
-    for ids in ((1, 2, 3), (1, 3), (1, 2, 3), (2, 3, 4)):
-        world.put(rows(*ids, second=10 * sum(ids)))
-        world.run(project)
-    log = project.store.feed(FEED)
-    before = _known(log)
-    assert before == [2, 3, 4]
-    (log.epoch_folder(1) / "000001-0123456789ab.keys").mkdir()  # of a process that was killed
-    assert compact(log, 1, ("id",)) == log.sequences(1)[-1]
-    assert _known(log) == before
-    assert len(list(log.epoch_folder(1).glob("*.keys"))) == 1
-
-
-def _known(log: Any) -> list[int]:
-    with duck.connect() as connection:
-        assert collect(connection, log, 1, ("id",)) is not None
-        return [row[0] for row in connection.execute(f"select id from {KNOWN} order by id").fetchall()]
 
 
 def test_a_hard_delete_by_field_leaves_no_tombstone(world: World) -> None:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+def rejects(bench: Bench, done: Any) -> list[tuple[Any, ...]]:
+    return [row for each in done.rejects for row in bench.read(each.relation)]
+
+
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duck.connect()

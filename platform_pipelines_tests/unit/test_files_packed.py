@@ -1,0 +1,81 @@
+"""Archives, bombs, and names that lead out of the root."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from platform_pipelines.errors import InvalidData
+
+if TYPE_CHECKING:
+    from platform_pipelines_tests.unit.drop import Drop
+
+
+def test_compressed_files(drop: Drop) -> None:
+    drop.put("a.csv.gz", gzip.compress(b"id\n1\n"))
+    with pa.output_stream(str(drop.folder / "b.csv.zst"), compression="zstd") as out:
+        out.write(b"id\n2\n")
+    with zipfile.ZipFile(drop.folder / "c.zip", "w") as archive:
+        archive.writestr("x.csv", "id\n3\n")
+        archive.writestr("../../evil.csv", "id\n4\n")
+        archive.writestr("notes.md", "not data")
+    assert drop.read("a.csv.gz")[0] == [{"id": 1}]
+    assert drop.read("b.csv.zst")[0] == [{"id": 2}]
+    assert drop.read("c.zip/x.csv")[0] == [{"id": 3}]
+    assert sorted(r["id"] for r in drop.read("c.zip")[0]) == [3, 4]
+    assert drop.read("c")[0] == drop.read("c.zip")[0]
+    assert not (drop.folder.parent.parent / "evil.csv").exists()
+
+
+@pytest.mark.parametrize("cut", [10, 40])
+def test_a_cut_off_archive_is_not_read_in_part(drop: Drop, cut: int) -> None:
+    packed = gzip.compress(b"id\n" + b"".join(b"%d\n" % (i * 7919) for i in range(50_000)))
+    drop.put("a.csv.gz", packed[:-cut])
+    with pytest.raises(InvalidData, match=r"a.csv.gz cannot be unpacked"):
+        drop.read("a.csv.gz")
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return packed.getvalue()
+
+
+ZEROS = b"0" * 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [
+        ("a.csv.gz", gzip.compress(ZEROS)),
+        ("a.csv.zst", pa.Codec("zstd").compress(ZEROS, asbytes=True)),
+        ("a.zip", zipped("a.csv", ZEROS)),
+        ("a.zip", zipped("a.csv.gz", gzip.compress(ZEROS))),
+    ],
+    ids=["gzip", "zstd", "zip", "gzip in zip"],
+)
+def test_bombs_are_refused(drop: Drop, monkeypatch: pytest.MonkeyPatch, name: str, packed: bytes) -> None:
+    monkeypatch.setattr("platform_pipelines.formats.workspace._FREE_BYTES", 1_000)
+    drop.put(name, packed)
+    with pytest.raises(InvalidData, match=f"{name}.* unpacks to more than .* taken for a decompression bomb"):
+        drop.read(name)
+
+
+@pytest.mark.parametrize("name", ["../a.csv", "/etc/passwd", "x/../../a.csv", "", "a\\b.csv"])
+def test_names_that_lead_out_of_the_root_are_refused(drop: Drop, name: str) -> None:
+    with pytest.raises(InvalidData, match="must be a relative path under the root"):
+        drop.read(name)
+
+
+def test_links_that_lead_out_of_the_root_are_refused(drop: Drop, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "a.csv").write_text("id\n1\n")
+    (drop.folder / "in").symlink_to(outside)
+    with pytest.raises(InvalidData, match="outside the root"):
+        drop.read("in/a.csv")
