@@ -166,7 +166,7 @@ def test_a_refresh_token_that_is_good_once_serves_one_process_after_the_other(si
         if asked.form()["refresh_token"] != f"once-canary-{good[0]}":
             return Answer(status=400, json={"error": "invalid_grant"})
         good[0] += 1
-        answer = {"access_token": f"short-canary-{good[0]}", "refresh_token": f"once-canary-{good[0]}", "expires_in": 1}
+        answer = {"access_token": f"short-canary-{good[0]}", "refresh_token": f"once-canary-{good[0]}", "expires_in": 0}
         return Answer(json=answer)
 
     def contacts(asked: Asked) -> Answer:
