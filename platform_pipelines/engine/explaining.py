@@ -141,7 +141,7 @@ def _notes(logs: list[FeedLog]) -> Iterator[str]:
             yield f"{log.feed.id} has been read up to {manifests[-1].watermark.text}."
         skipped = sum(manifest.skipped for manifest in manifests)
         if skipped:
-            yield f"{log.feed.id}: {skipped} rows were left out, as their cursor is NULL; only their number is kept."
+            yield f"{log.feed.id}: rows left out as their cursor is NULL: {skipped}; only their number is kept."
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: deaths of each case of a slice
 _OF_SLICE = 10
+#: kills of one project, before a new one is begun
+_OF_FIELD = 100
 
 
 def main() -> int:
@@ -97,10 +99,10 @@ def _kills(folder: Path, kills: int, of_dagster: int) -> int:
     begun = time.monotonic()
     try:
         with Zygote() as zygote, postgres() as dsn:
-            if kills:
-                (folder / "kills").mkdir()
-                counts = kill_at_random(kills, folder / "kills", zygote, chance)
-                _say(f"kills: {counts}, {time.monotonic() - begun:.0f} s")
+            for done in range(0, kills, _OF_FIELD):
+                some = min(_OF_FIELD, kills - done)
+                counts = kill_at_random(some, folder / f"kills-{done}", zygote, chance)
+                _say(f"{done + some} kills, the last of them {counts}, {time.monotonic() - begun:.0f} s")
             if of_dagster:
                 kill_dagster(of_dagster, Field(folder / "dagster", zygote, chance, dsn, folder / "dagster-tmp"), chance)
                 _say(f"{of_dagster} runs of Dagster killed")

@@ -260,7 +260,7 @@ def test_rows_without_a_cursor_are_noted(world: World) -> None:
     world.run(project)
     found = why(project)
     assert found.versions == ()
-    assert "p: 1 rows were left out, as their cursor is NULL; only their number is kept." in found.notes
+    assert "p: rows left out as their cursor is NULL: 1; only their number is kept." in found.notes
 
 
 def test_destinations_that_append_hold_rows_beside_each_other(world: World) -> None:
