@@ -49,7 +49,7 @@ def careful_piece(piece: Piece, options: TextOptions, workspace: Workspace, reje
     """The same files read record by record; malformed ones go to ``rejects``."""
     spool = Spool(workspace)
     for file in piece.files:
-        records = iter(read_records(workspace.plain(file, options), options))
+        records = iter(read_records(workspace.plain(file, options), options, file.label))
         if options.header:
             next(records, None)
         _spool(file.label, records, piece.columns, spool, rejects)
@@ -87,7 +87,7 @@ def _malformed(
 
 
 def _columns(file: InputFile, path: Path, options: TextOptions) -> tuple[str, ...]:
-    first = next(iter(read_records(path, options)), None)
+    first = next(iter(read_records(path, options, file.label)), None)
     if first is None:
         return ()
     if first.problem is not None:

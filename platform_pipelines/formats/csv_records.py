@@ -7,10 +7,10 @@ accepts and gives the same fields. Types are left to ``settle``.
 from __future__ import annotations
 
 import re
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from platform_pipelines.formats.csv_lines import Lines
 from platform_pipelines.formats.undecoded import undecoded
 
 if TYPE_CHECKING:
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
     from platform_pipelines.formats.options import TextOptions
 
-_MOST_CHARACTERS = 16_000_000
+#: of one record; it is held in memory, a few times over
+_MOST_CHARACTERS = 256_000_000
+#: of a record that is too long, what is kept to know it by
+_SHOWN = 1_000
 _NEVER = re.compile(r"(?!)")
+_BROKEN, _UNCLOSED = "text follows a closing quote", "a quoted field is not closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Record:
 
     Attributes:
         line: its first line, counted from 1.
-        text: as written.
+        text: as written; the beginning of one that is too long.
         fields: its fields; None is NULL.
         problem: why it cannot be read; then ``fields`` do not count.
     """
@@ -40,72 +44,92 @@ class Record:
     problem: str | None = None
 
 
-def read_records(path: Path, options: TextOptions) -> Iterator[Record]:
+def read_records(path: Path, options: TextOptions, label: str) -> Iterator[Record]:
     """All records of a file, the header among them; blank lines are left out.
 
     Args:
         path: an uncompressed UTF-8 file.
         options: how it is written.
+        label: what messages call it.
+
+    Raises:
+        InvalidData: a line is longer than a record may be.
     """
-    split = _Splitter(options)
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        lines = _Lines(iter(stream))
+    with path.open("rb") as stream:
+        lines = Lines(stream, label, _MOST_CHARACTERS)
+        records = _Records(lines, _Splitter(options))
         while (line := lines.next()) is not None:
-            yield _record(line, lines, split)
+            yield records.of(line)
 
 
-def _record(line: str, lines: _Lines, split: _Splitter) -> Record:
-    """The record that begins with ``line``; a malformed one is that line alone, so that good ones after it stay."""
-    number = lines.number
-    held = [line]
-    fields = split(line)
-    while fields is None and (rest := lines.until(split.closing, _MOST_CHARACTERS)):
-        held += rest
-        fields = split("".join(held))
-    if isinstance(fields, tuple):
-        return Record(number, "".join(held), fields)
-    lines.put_back(held[1:], number)
-    return Record(number, line, problem=fields or "a quoted field is not closed")
+class _BrokenError(Exception):
+    """Text follows a closing quote."""
 
 
-class _Lines:
-    """Lines with their number, which can be put back."""
+class _Records:
+    """Makes records of lines.
 
-    def __init__(self, lines: Iterator[str]) -> None:
-        self.number = 0
+    A record whose quotes are wrong is its first line alone, so that good ones
+    after it stay. One that is only too long, or holds bytes that are no UTF-8, is
+    one record still: its lines are not looked at as records.
+    """
+
+    def __init__(self, lines: Lines, split: _Splitter) -> None:
         self._lines = lines
-        self._pending: deque[str] = deque()
+        self._split = split
+        #: a record that goes on from a line before this one is wrong: it was read on from there already
+        self._known, self._why = 0, ""
 
-    def next(self) -> str | None:
-        line = self._pending.popleft() if self._pending else next(self._lines, None)
-        if line is None:
-            return None
-        self.number += 1
-        return line.removeprefix("\ufeff") if self.number == 1 else line
+    def of(self, line: str) -> Record:
+        """The record that begins with ``line``, the last one taken."""
+        number, fields = self._lines.number, list[str | None]()
+        problem = undecoded(line)
+        try:
+            rest = self._split(line, fields)
+        except _BrokenError:
+            return Record(number, line, problem=problem or _BROKEN)
+        if rest is None:
+            return Record(number, line, tuple(fields), problem)
+        if number < self._known:
+            return Record(number, line, problem=problem or self._why)
+        after = self._lines.place()
+        try:
+            return self._continued(line, fields, rest, problem)
+        except _BrokenError:
+            self._known, self._why = self._lines.number, _BROKEN
+        except EOFError:
+            self._known, self._why = self._lines.number + 1, _UNCLOSED
+        self._lines.go_back(after)
+        return Record(number, line, problem=problem or self._why)
 
-    def until(self, pattern: re.Pattern[str], most: int) -> list[str]:
-        """The next lines up to one that the pattern matches; none, and none taken, if it is too far away."""
-        number, taken, size = self.number, list[str](), 0
-        while size < most and (line := self.next()) is not None:
-            taken.append(line)
-            size += len(line)
-            if pattern.match(line):
-                return taken
-        self.put_back(taken, number)
-        return []
-
-    def put_back(self, lines: list[str], number: int) -> None:
-        """Give lines back; ``number`` is that of the line before them."""
-        self._pending.extendleft(reversed(lines))
-        self.number = number
+    def _continued(self, line: str, fields: list[str | None], rest: str | None, problem: str | None) -> Record:
+        number, size, parts = self._lines.number, len(line), [line]
+        while rest is not None:
+            run = self._lines.until(self._split.quote, self._split.closing, _MOST_CHARACTERS - size)
+            if run is None:
+                raise EOFError
+            size += run.size
+            problem = problem or run.problem
+            if size > _MOST_CHARACTERS:  # where it ends must be known, what it holds need not
+                rest, parts = self._split.quote, [line[:_SHOWN]]
+                fields.clear()
+            else:
+                parts.append(run.text)
+            rest = self._split(rest + run.text, fields)
+        if size > _MOST_CHARACTERS:
+            problem = (
+                f"the record goes on to line {self._lines.number} and has {size} characters, more than the "
+                f"{_MOST_CHARACTERS} that one may have; it is rejected as a whole"
+            )
+        return Record(number, "".join(parts), tuple(fields), problem)
 
 
 class _Splitter:
-    """Splits a record: into fields, into None if it goes on in the next line, or a text that says what is wrong."""
+    """Splits a record into fields."""
 
     def __init__(self, options: TextOptions) -> None:
         self._delimiter = options.delimiter
-        self._quote = options.quote
+        self.quote = options.quote
         self._nulls = frozenset(options.null_values)
         self._quoted_nulls = self._nulls if options.quoted_nulls else frozenset()
         d, q = re.escape(options.delimiter), re.escape(options.quote)
@@ -115,36 +139,43 @@ class _Splitter:
         #: a line in which a field that was open at its beginning is closed
         self.closing = re.compile(f"{inside}{q}(?!{q})") if q else _NEVER
 
-    def __call__(self, text: str) -> tuple[str | None, ...] | str | None:
-        if problem := undecoded(text):
-            return problem
-        if self._field is None or self._quote not in text:
-            nulls = self._nulls
-            return tuple([None if v in nulls else v for v in text.rstrip("\r\n").split(self._delimiter)])
-        return self._split_quoted(text)
+    def __call__(self, text: str, fields: list[str | None]) -> str | None:
+        """Add the fields of a text to those before it.
 
-    def _split_quoted(self, text: str) -> tuple[str | None, ...] | str | None:
-        assert self._field is not None  # noqa: S101 - the caller has looked
-        fields: list[str | None] = []
+        Returns:
+            What begins a field that goes on in the next line; None if the record ends.
+
+        Raises:
+            _BrokenError: text follows a closing quote.
+        """
+        if self._field is not None and self.quote in text:
+            return self._split_quoted(self._field, text, fields)
+        nulls = self._nulls
+        fields += [None if v in nulls else v for v in text.rstrip("\r\n").split(self._delimiter)]
+        return None
+
+    def _split_quoted(self, field: re.Pattern[str], text: str, fields: list[str | None]) -> str | None:
         position = 0
         while True:
-            match = self._field.match(text, position)
+            match = field.match(text, position)
             assert match is not None  # noqa: S101 - the second alternative matches any text
             quoted, plain = match[1], match[3]
-            if quoted is None and plain.lstrip(" ").startswith(self._quote):
-                return self._broken(text[position:])
+            if quoted is None and plain.lstrip(" ").startswith(self.quote):
+                return self._open_field(text[position:])
             fields.append(self._value(quoted, plain))
             position = match.end()
             if not (match[2] or match[4] or "").strip("\r\n"):
-                return tuple(fields)
+                return None
 
-    def _broken(self, rest: str) -> str | None:
+    def _open_field(self, rest: str) -> str:
         assert self._open is not None  # noqa: S101 - the caller has looked
-        return None if self._open.match(rest) else "text follows a closing quote"
+        if self._open.match(rest) is None:
+            raise _BrokenError
+        return rest
 
     def _value(self, quoted: str | None, plain: str) -> str | None:
         if quoted is None:
             plain = plain.rstrip("\r\n")
             return None if plain in self._nulls else plain
-        value = quoted.replace(self._quote * 2, self._quote)
+        value = quoted.replace(self.quote * 2, self.quote)
         return None if value in self._quoted_nulls else value
