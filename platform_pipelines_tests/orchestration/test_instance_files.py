@@ -36,6 +36,7 @@ def test_a_pipeline_runs_on_the_instance_of_development(sandbox: Sandbox, tmp_pa
         assert queue is not None
         assert queue.max_concurrent_runs == 4  # beside the queue's interval, which is set elsewhere
         assert not instance.telemetry_enabled
+        assert not instance.freshness_enabled  # it would write an event for each of a thousand pipelines' assets
 
 
 def test_the_instance_of_production_keeps_runs_in_postgres_and_logs_in_gcs(
@@ -51,3 +52,4 @@ def test_the_instance_of_production_keeps_runs_in_postgres_and_logs_in_gcs(
         assert instance.get_runs() == []
         reference = instance.get_ref().compute_logs_data
         assert reference.class_name == "GCSComputeLogManager"
+        assert not instance.freshness_enabled
