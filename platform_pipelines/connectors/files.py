@@ -1,7 +1,8 @@
 """Files in a local folder: CSV, JSON, JSON Lines and Parquet, as source and as destination.
 
 What is read and written and where is decided here; parsing, types and table
-folders are left to ``formats``.
+folders are left to ``formats``, whose modules are imported by what uses them: a
+connection that is only declared costs a run nothing.
 """
 
 from __future__ import annotations
@@ -17,13 +18,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
 
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.errors import ConnectError, InvalidData, SpecError
-from platform_pipelines.formats.folder import TableFolder
-from platform_pipelines.formats.folder_rows import held_rows
-from platform_pipelines.formats.inputs import check_relative
 from platform_pipelines.formats.options import TextOptions
-from platform_pipelines.formats.reads import Read, ReadCache, list_streams, open_read
-from platform_pipelines.formats.slices import partition_cursors
-from platform_pipelines.formats.totals import totals
 from platform_pipelines.model import LoadPlan, Page, ReadPlan, Rejected
 from platform_pipelines.sql.dialect import DUCKDB
 from platform_pipelines.sql.predicates import families, window_sql
@@ -35,6 +30,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from platform_pipelines.cursor import Cursor
+    from platform_pipelines.formats.folder import TableFolder
+    from platform_pipelines.formats.reads import Read, ReadCache
     from platform_pipelines.model import (
         Feed,
         Load,
@@ -58,6 +55,12 @@ def _is_local(root: str) -> str:
     return root
 
 
+def _read_cache() -> ReadCache:
+    from platform_pipelines.formats.reads import ReadCache
+
+    return ReadCache()
+
+
 class FilesConnector(Connector):
     """Files under a folder.
 
@@ -75,12 +78,14 @@ class FilesConnector(Connector):
     root: Annotated[str, AfterValidator(_is_local)]
     format: Literal["parquet", "csv", "jsonl", "json"] = "parquet"
     options: TextOptions = Field(default_factory=TextOptions)
-    _cache: ReadCache = PrivateAttr(default_factory=ReadCache)
+    _cache: ReadCache = PrivateAttr(default_factory=_read_cache)
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
 
     @classmethod
     def table_problem(cls, table: str) -> str | None:
         """Folders lie under the root."""
+        from platform_pipelines.formats.inputs import check_relative
+
         try:
             check_relative(table, "Table")
         except InvalidData as error:
@@ -102,6 +107,8 @@ class FilesConnector(Connector):
 
     def streams(self) -> list[StreamInfo]:
         """The files in the root and the folders below it that hold files of the format."""
+        from platform_pipelines.formats.reads import list_streams
+
         return list_streams(self._folder, self.format)
 
     def read(self, stream: Stream, window: Window, resume: Any) -> Iterator[Page]:  # noqa: ANN401, ARG002 - the contract
@@ -131,6 +138,8 @@ class FilesConnector(Connector):
         self, stream: Stream, window: Window, slices: Mapping[str, TimeSlice | ValueSlice]
     ) -> dict[str, Cursor | None]:
         """The highest cursor of each partition that has rows."""
+        from platform_pipelines.formats.slices import partition_cursors
+
         opened = self._cached(stream)
         if not opened.relation():
             return {}
@@ -139,6 +148,8 @@ class FilesConnector(Connector):
 
     def totals(self, stream: Stream, window: Window, sums: Sequence[str]) -> Totals:
         """Rows within a window, and sums over them; text files are parsed for it, Parquet is only scanned."""
+        from platform_pipelines.formats.totals import totals
+
         opened = self._cached(stream)
         if not opened.relation():
             return Totals(0, dict.fromkeys(sums, Decimal(0)))
@@ -148,6 +159,8 @@ class FilesConnector(Connector):
 
     def holds(self, table: str, columns: Sequence[str], but: Feed | None) -> Iterator[pa.RecordBatch]:
         """The rows of a table folder, without those that a feed brought."""
+        from platform_pipelines.formats.folder_rows import held_rows
+
         yield from held_rows(self._folder, table, self.format, self.options, columns=columns, but=but)
 
     def offset(self, feed: Feed, table: str) -> Offset | None:
@@ -175,9 +188,13 @@ class FilesConnector(Connector):
         return Path(self.root)
 
     def _table(self, table: str) -> TableFolder:
+        from platform_pipelines.formats.folder import TableFolder
+
         return TableFolder(self._folder, table, self.format, self.options)
 
     def _open(self, stream: Stream) -> Read:
+        from platform_pipelines.formats.reads import open_read
+
         return open_read(self._folder, self.format, self._options_of(stream), stream)
 
     def _cached(self, stream: Stream) -> Read:

@@ -37,6 +37,17 @@ NAME_BYTES = 63
 COLUMNS = 1_600
 #: below this the planner guesses well enough
 _ANALYZE_ROWS = 1_000
+#: the first version that knows MERGE
+_MERGES = 150_000
+
+_PLAIN = """
+select relkind = 'r' and not relhasrules and not relhassubclass from pg_catalog.pg_class
+where oid = to_regclass({})
+"""
+
+# few rows of a large table are looked up by its key, as if it were in memory or on a disk without arms; what
+# PostgreSQL assumes by itself makes it read the whole table for one row in a hundred
+_LOOK_UP = "select set_config('random_page_cost', least(current_setting('random_page_cost')::numeric, 1.1)::text, true)"
 
 _COLUMNS = """
 with recursive found(name, place, type, modifier) as (
@@ -199,9 +210,17 @@ class PostgresLoad:
         columns = ", ".join(f"{quote(name)} {w.stage}" for name, w in wires.items())
         self.execute(f"create temporary table {STAGE} ({columns}) on commit drop")
         rows = self._copy(STAGE, {quote(name): w.select for name, w in wires.items()}, load, batches)
-        if rows > _ANALYZE_ROWS:
-            self.execute(f"analyze {STAGE}")
+        compared = dict.fromkeys(name for name in (*load.key, load.cursor, load.delete_field) if name in wires)
+        if rows > _ANALYZE_ROWS and compared:
+            self.execute(f"analyze {STAGE} ({', '.join(map(quote, compared))})")
+        self.query(_LOOK_UP)
         return rows
+
+    def merges(self, table: TableName) -> bool:
+        """Since PostgreSQL 15, into tables that stand for themselves: no rules, views, foreign tables or children."""
+        if self._transaction.info.server_version < _MERGES:
+            return False
+        return self.query(_PLAIN.format(literal(table.sql))) == [(True,)]
 
     def value(self, column: Column) -> str:
         """The staged column in the type of the target."""

@@ -63,6 +63,9 @@ class Database(evolve.Types, Protocol):
     def value(self, column: Column) -> str:
         """The staged column, over the alias ``s``, in the type of the target."""
 
+    def merges(self, table: TableName) -> bool:
+        """Whether the table takes the statement ``MERGE``, and gains by it."""
+
     def seal(self, table: TableName, load: Load) -> None:
         """Finish a table that this load created."""
 
@@ -177,8 +180,11 @@ def _merge(database: Database, sql: Statements, staged: int, *, take_back: bool)
         database.execute(sql.delete_repeated())
     marked = sql.delete_marked()
     applied = database.execute(marked) if marked else 0
-    applied += database.execute(sql.update())
-    applied += database.execute(sql.insert_new())
+    if database.merges(sql.table):
+        applied += database.execute(sql.merge())
+    else:
+        applied += database.execute(sql.update())
+        applied += database.execute(sql.insert_new())
     if applied > staged:
         msg = (
             f"Table {sql.table.text} holds several rows with one key ({', '.join(sql.load.key)}), so a merge is "

@@ -102,17 +102,28 @@ class Statements:
 
     def update(self) -> str:
         """Overwrite rows that are there, unless they are newer than what arrives."""
+        return (
+            f"update {self.table.sql} as t set {self._setters()} from {self.stage} as s "
+            f"where {self._same_key()}{self._alive()}{self._newer()}{self._own()}"
+        )
+
+    def merge(self) -> str:
+        """What :meth:`update` and :meth:`insert_new` do, with one search for the keys; where the database knows it."""
+        targets = self._targets()
+        return (
+            f"merge into {self.table.sql} as t using {self.stage} as s on {self._same_key()} "
+            f"when matched{self._alive()}{self._newer()}{self._own()} then update set {self._setters()} "
+            f"when not matched{self._alive()} then insert ({', '.join(targets)}) values ({', '.join(targets.values())})"
+        )
+
+    def _setters(self) -> str:
         changed = {quote(name): value for name, value in self.values.items() if name not in self.load.key}
         if self.marked:
             changed[quote(FEED)] = self.feed
         if not changed:  # a key and nothing else: the row counts as written
             name = self.load.key[0]
             changed[quote(name)] = self.values[name]
-        setters = ", ".join(f"{name} = {value}" for name, value in changed.items())
-        return (
-            f"update {self.table.sql} as t set {setters} from {self.stage} as s "
-            f"where {self._same_key()}{self._alive()}{self._newer()}{self._own()}"
-        )
+        return ", ".join(f"{name} = {value}" for name, value in changed.items())
 
     def insert_new(self) -> str:
         """Insert rows whose key is not there."""
@@ -141,13 +152,16 @@ class Statements:
         return f"{self._insert()}{self._alive().replace(' and ', ' where ', 1)}"
 
     def _insert(self) -> str:
-        targets = {quote(name): value for name, value in self.values.items()}
-        if self.marked:
-            targets[quote(FEED)] = self.feed
+        targets = self._targets()
         return (
             f"insert into {self.table.sql} ({', '.join(targets)}) "
             f"select {', '.join(targets.values())} from {self.stage} as s"
         )
+
+    def _targets(self) -> dict[str, str]:
+        """What each column of a new row gets."""
+        targets = {quote(name): value for name, value in self.values.items()}
+        return targets | ({quote(FEED): self.feed} if self.marked else {})
 
     def _same_key(self) -> str:
         return " and ".join(f"t.{quote(name)} = {self.values[name]}" for name in self.load.key)

@@ -138,6 +138,35 @@ def test_a_users_table_keeps_its_shape(connection: psycopg.Connection, postgres_
     assert found == [(1, "new", {"a": 1}, "::1/128", "1.5", True, "p"), (2, "two", None, None, None, True, "p")]
 
 
+_KEPT = "v int, kept int not null, _pipelines_feed text"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        f"create table t (id int primary key, {_KEPT})",
+        f"create table t (id int, {_KEPT}) partition by range (id); create table t_1 partition of t default",
+        f"create table t (id int primary key, {_KEPT}); create rule seen as on update to t do also select 1",
+        f"create table base (id int primary key, {_KEPT}); create view t as select * from base",
+    ],
+    ids=["plain", "partitioned", "rules", "view"],
+)
+def test_a_merge_touches_what_is_there_and_not_newer(
+    connection: psycopg.Connection, postgres_database: str, made: str
+) -> None:
+    connection.execute(made.encode())
+    connection.execute("insert into t values (1, 10, 7), (2, 20, 7), (3, null, 7)")
+    # a column that is not loaded, and has no default, is no hindrance where no row is new
+    receipt = _run(postgres_database, _versions({1: 11, 2: 19, 3: 1}), mode="merge", cursor="v")
+    assert (receipt.loaded, receipt.superseded) == (2, 1)
+    found = connection.execute("select id, v, kept from t order by id").fetchall()
+    assert found == [(1, 11, 7), (2, 20, 7), (3, 1, 7)]
+
+
+def _versions(rows: dict[int, int]) -> pa.Table:
+    return pa.table({"id": pa.array(rows, pa.int32()), "v": pa.array(rows.values(), pa.int32())})
+
+
 def test_text_that_is_too_long_is_refused_not_cut(connection: psycopg.Connection, postgres_database: str) -> None:
     connection.execute("create table t (name varchar(5))")
     with pytest.raises(InvalidData, match=r"too long for type character varying\(5\)"):

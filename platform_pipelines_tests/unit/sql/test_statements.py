@@ -46,6 +46,19 @@ def test_insert_new_and_hard_deletes() -> None:
     assert 's."v" is not null' in (hard.delete_marked() or "")
 
 
+def test_merge_updates_and_inserts() -> None:
+    assert _statements(cursor=None).merge() == (
+        'merge into "raw"."t" as t using stage as s on t."id" = s."id" '
+        'when matched then update set "v" = s."v", "at" = s."at", "_pipelines_feed" = \'p/o\'\'k\' '
+        'when not matched then insert ("id", "v", "at", "_pipelines_feed") '
+        'values (s."id", s."v", s."at", \'p/o\'\'k\')'
+    )
+    hard = _statements(delete_field="v", delete_action="hard", own=True).merge()
+    assert 'when matched and s."v" is null and (s."at" >= t."at" collate "C" or ' in hard
+    assert " and t.\"_pipelines_feed\" = 'p/o''k' then update" in hard
+    assert 'when not matched and s."v" is null then insert' in hard
+
+
 def test_a_load_must_follow_on_what_is_there() -> None:
     load = _statements(previous=Offset(1, 3)).load
     offsets.check(load, Offset(1, 3))
