@@ -15,7 +15,8 @@ from platform_pipelines.formats.undecoded import undecoded
 if TYPE_CHECKING:
     import re
 
-_BLOCK_BYTES = 1 << 18
+#: of a block, and of the first: of most files, only the header is read line by line
+_BLOCK_BYTES, _FIRST_BYTES = 1 << 18, 1 << 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class Lines:
     def _load(self, begin: int) -> bool:
         """Take the block that begins at this byte; False if none does."""
         self._stream.seek(begin)
-        content, size = b"", _BLOCK_BYTES
+        content, size = b"", _BLOCK_BYTES if begin else _FIRST_BYTES
         while cut := self._stream.read(size):
             content += cut
             if (length := _ended(content, last=len(cut) < size)) is not None:

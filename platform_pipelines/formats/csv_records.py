@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from platform_pipelines.formats.csv_lines import Lines
@@ -132,12 +133,7 @@ class _Splitter:
         self.quote = options.quote
         self._nulls = frozenset(options.null_values)
         self._quoted_nulls = self._nulls if options.quoted_nulls else frozenset()
-        d, q = re.escape(options.delimiter), re.escape(options.quote)
-        inside = f"(?:[^{q}]++|{q}{q})*+"  # possessive: else a place to go back to is kept for every character
-        self._field = re.compile(f" *{q}({inside}){q} *({d}|[\r\n]*\\Z)|([^{d}]*)({d}|\\Z)") if q else None
-        self._open = re.compile(f" *{q}{inside}\\Z") if q else None
-        #: a line in which a field that was open at its beginning is closed
-        self.closing = re.compile(f"{inside}{q}(?!{q})") if q else _NEVER
+        self._field, self._open, self.closing = _patterns(options.delimiter, options.quote)
 
     def __call__(self, text: str, fields: list[str | None]) -> str | None:
         """Add the fields of a text to those before it.
@@ -148,16 +144,16 @@ class _Splitter:
         Raises:
             _BrokenError: text follows a closing quote.
         """
-        if self._field is not None and self.quote in text:
-            return self._split_quoted(self._field, text, fields)
+        if self.quote and self.quote in text:
+            return self._split_quoted(text, fields)
         nulls = self._nulls
         fields += [None if v in nulls else v for v in text.rstrip("\r\n").split(self._delimiter)]
         return None
 
-    def _split_quoted(self, field: re.Pattern[str], text: str, fields: list[str | None]) -> str | None:
+    def _split_quoted(self, text: str, fields: list[str | None]) -> str | None:
         position = 0
         while True:
-            match = field.match(text, position)
+            match = self._field.match(text, position)
             assert match is not None  # noqa: S101 - the second alternative matches any text
             quoted, plain = match[1], match[3]
             if quoted is None and plain.lstrip(" ").startswith(self.quote):
@@ -168,7 +164,6 @@ class _Splitter:
                 return None
 
     def _open_field(self, rest: str) -> str:
-        assert self._open is not None  # noqa: S101 - the caller has looked
         if self._open.match(rest) is None:
             raise _BrokenError
         return rest
@@ -179,3 +174,17 @@ class _Splitter:
             return None if plain in self._nulls else plain
         value = quoted.replace(self.quote * 2, self.quote)
         return None if value in self._quoted_nulls else value
+
+
+@cache  # a file of a hundred bytes is read in the time that these take
+def _patterns(delimiter: str, quote: str) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """A field; one that is open at the end; a line in which a field that was open at its beginning is closed."""
+    if not quote:
+        return _NEVER, _NEVER, _NEVER
+    d, q = re.escape(delimiter), re.escape(quote)
+    inside = f"(?:[^{q}]++|{q}{q})*+"  # possessive: else a place to go back to is kept for every character
+    return (
+        re.compile(f" *{q}({inside}){q} *({d}|[\r\n]*\\Z)|([^{d}]*)({d}|\\Z)"),
+        re.compile(f" *{q}{inside}\\Z"),
+        re.compile(f"{inside}{q}(?!{q})"),
+    )

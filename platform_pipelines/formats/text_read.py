@@ -7,6 +7,7 @@ and keeping a read for the next window, are left to the connector.
 from __future__ import annotations
 
 import shutil
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from platform_pipelines import duck
@@ -66,6 +67,7 @@ class TextRead:
         self._options = options
         self._spooled: str | None = None
         self._unproven: dict[str, Cast] = {}
+        self._suspected = 1
         if file_format == "csv":
             self._pieces = csv_pieces(files, options, self._workspace)
         else:
@@ -153,7 +155,7 @@ class TextRead:
                     return found
                 found = settle(self._connection, self._pieces, columns, guesses.casts)
             except MalformedError as error:
-                self._go_careful([error.piece])
+                self._go_careful(self._suspects(error.piece))
                 continue
             wrong = [(n, i) for n, s in found.items() for i in s.misfits]
             self._check_drift(found, stream)
@@ -161,6 +163,12 @@ class TextRead:
             if fast:
                 self._go_careful(fast)
             return found
+
+    def _suspects(self, malformed: int) -> list[int]:
+        """A malformed piece and those after it, twice as many each time: all begins anew for each time."""
+        self._suspected *= 2
+        after = range(malformed, len(self._pieces))
+        return list(islice((n for n in after if not self._pieces[n].careful), self._suspected // 2))
 
     def _while_reading(self, columns: Sequence[Column], guesses: Guess) -> dict[str, Settled] | None:
         """Leave the proof of the guess to the pass that hands the rows out; None if it must come first."""

@@ -22,6 +22,7 @@ _INNER = "8,like a record\n" * 20
 @pytest.fixture(params=[4, 1 << 18])
 def blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_lines, "_BLOCK_BYTES", request.param)
+    monkeypatch.setattr(csv_lines, "_FIRST_BYTES", request.param)
 
 
 @pytest.fixture
@@ -89,7 +90,8 @@ def test_a_file_of_quotes_that_are_all_wrong_is_read_once(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("short")
 def test_a_line_without_an_end_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_lines, "_BLOCK_BYTES", 16)
+    for name in ("_FIRST_BYTES", "_BLOCK_BYTES"):
+        monkeypatch.setattr(csv_lines, name, 16)
     path = tmp_path / "a.csv"
     path.write_text("id\n" + "x" * 1_000, encoding="utf-8")
     with pytest.raises(InvalidData, match=r"^f\.csv line 2 is longer than 100 bytes"):

@@ -13,7 +13,7 @@ import pytest
 
 from platform_pipelines.connectors.files import FilesConnector
 from platform_pipelines.errors import InvalidData, SchemaDrift, SpecError
-from platform_pipelines.formats import text_read
+from platform_pipelines.formats import csv_pieces, text_read
 from platform_pipelines.model import Stream, TimeSlice, Window
 from platform_pipelines.testing.rows import records
 
@@ -99,6 +99,25 @@ def test_malformed_records_are_rejected_by_line(drop: Drop) -> None:
         "a.csv line 5: byte 3 of the record, 0xff, is not valid UTF-8.",
         "a.csv line 6: text follows a closing quote.",
         "a.csv line 7: a quoted field is not closed.",
+    ]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 500])
+def test_files_are_read_in_order_however_many_are_opened_at_a_time(
+    drop: Drop, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """A value that fits no guess, records that are none, and files that hold nothing lie in different pieces."""
+    monkeypatch.setattr(csv_pieces, "_FILES", at_once)
+    for number in range(12):
+        drop.put(f"{number:02d}.csv", f"id,v\n{number},1\n".encode())
+    drop.put("01.csv", b"id,v\n")
+    for number in (3, 4, 8, 11):
+        drop.put(f"{number:02d}.csv", f'id,v\n{number}\n{number},"x"y\n{number},2.5\n'.encode())
+    rows, rejected = drop.read("*.csv")
+    assert [row["id"] for row in rows] == [0, *range(2, 12)]
+    assert {row["v"] for row in rows if row["id"] in {3, 4, 8, 11}} == {2.5}
+    assert [reason.split(":")[0] for reason in rejected] == [
+        f"{number:02d}.csv line {line}" for number in (3, 4, 8, 11) for line in (2, 3)
     ]
 
 
