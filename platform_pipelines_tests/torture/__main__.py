@@ -7,6 +7,7 @@ random; ends with 1 if anything failed.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
@@ -46,14 +47,21 @@ def main() -> int:
     parser.add_argument("--kills", type=int, help="SIGKILLs at random moments; 1000, in a slice none")
     parser.add_argument("--dagster-kills", type=int, help="SIGKILLs of Dagster's runs; 30, in a slice none")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="torture-") as name:
-        folder = Path(name)
-        failures = _matrix(folder, chosen.cases, chosen.every, chosen.minutes)
-        kills, of_dagster = (1000, 30) if chosen.minutes is None else (0, 0)
-        kills = kills if chosen.kills is None else chosen.kills
-        of_dagster = of_dagster if chosen.dagster_kills is None else chosen.dagster_kills
-        failures += _kills(folder, kills, of_dagster)
-    _say(f"{failures} failures")
+    folder = Path(tempfile.mkdtemp(prefix="torture-"))
+    folder.chmod(0o711)  # PostgreSQL's server has a user of its own
+    duck.spill_folder()
+    (folder / "temporary").mkdir()
+    tempfile.tempdir = str(folder / "temporary")  # what others leave in the common one is not ours to judge
+    failures = _matrix(folder, chosen.cases, chosen.every, chosen.minutes)
+    kills, of_dagster = (1000, 30) if chosen.minutes is None else (0, 0)
+    kills = kills if chosen.kills is None else chosen.kills
+    of_dagster = of_dagster if chosen.dagster_kills is None else chosen.dagster_kills
+    failures += _kills(folder, kills, of_dagster)
+    if failures:
+        _say(f"{failures} failures; the projects are kept in {folder}")
+    else:
+        shutil.rmtree(folder)
+        _say("0 failures")
     return int(failures > 0)
 
 
@@ -67,17 +75,11 @@ def _matrix(folder: Path, pattern: str, every: int, minutes: float | None) -> in
     done = deaths = failures = 0
     begun = time.monotonic()
     with postgres() as dsn:
-        duck.spill_folder()
-        (folder / "temporary").mkdir()
-        tempfile.tempdir = str(folder / "temporary")
-        try:
-            for number, case in enumerate(cases):
-                if minutes is not None and time.monotonic() - begun > 60 * minutes:
-                    break
-                died, failed = _case(case, folder / str(number), dsn, choose)
-                done, deaths, failures = done + 1, deaths + died, failures + failed
-        finally:
-            tempfile.tempdir = None
+        for number, case in enumerate(cases):
+            if minutes is not None and time.monotonic() - begun > 60 * minutes:
+                break
+            died, failed = _case(case, folder / str(number), dsn, choose)
+            done, deaths, failures = done + 1, deaths + died, failures + failed
     seconds = time.monotonic() - begun
     _say(f"crash matrix: {done} of {len(cases)} cases, {deaths} deaths, {failures} failures, {seconds:.0f} s")
     return failures

@@ -109,18 +109,19 @@ class Field:
         """Run to the end; everything is where it belongs, and nothing is where it does not."""
         self.report()
         last = self.report()
-        assert last["status"] == "nothing_new", what
+        assert last["status"] == "nothing_new", f"{what}: the run after it is {last}"
         found, wanted = self._contents(), self._expected()
         for name, rows in wanted.items():
             assert found[name] == rows, f"{what}: {name} differs"
         site = Site(self.root, self.dsn, ("postgres", "folder", "duckdb"), store_path=".pipelines/store")
-        totals = site.totals()
-        assert totals["rows_in"] == len(self.events), what
-        assert totals["rows_out"] == sum(found["history"].values()), what
-        assert [path for path in site.orphans() if "/lake/history/" not in path] == [], what
-        assert list(unused_scratch(self.temporary)) == [], what
-        assert self._orphans_in_history() == [], what
-        assert not any(run["status"] == "running" for run in self._runs()), what
+        totals, loaded = site.totals(), sum(found["history"].values())
+        assert totals["rows_in"] == len(self.events), f"{what}: {totals} for {len(self.events)} rows read"
+        assert totals["rows_out"] == loaded, f"{what}: {totals} for {loaded} rows loaded"
+        orphans = [path for path in site.orphans() if "/lake/history/" not in path]
+        orphans += [str(path) for path in unused_scratch(self.temporary)] + self._orphans_in_history()
+        assert not orphans, f"{what}: {orphans} belong to nothing"
+        running = [run["token"] for run in self._runs() if run["status"] == "running"]
+        assert not running, f"{what}: {running} are not running any more"
 
     def _runs(self) -> list[dict[str, Any]]:
         status, out = self.zygote.cli(self.root, "status", "p", "--json", **self.environment)
