@@ -140,19 +140,26 @@ def _merged(context: Context, spec: DestinationSpec, loaded: list[Version], offs
     newest = max(left, key=lambda v: v.age) if left or gone is None else gone
     others = tuple((v, _lost(v, newest)) for v in sorted(loaded, key=lambda v: v.age) if v is not newest)
     offset = offsets[newest.feed]
-    what = f"with batch {newest.place}, row {newest.seen.row} of {newest.seen.file} ({_come(offset)})"
+    row = f"row {newest.seen.row} of {newest.seen.file} ({_come(offset)})"
+    removal = f"with batch {newest.place} of run {newest.run}, {row}"
     deletes = context.pipeline.source.deletes
     if newest is gone:
         how = "Marked as deleted" if deletes is not None and deletes.action == "soft" else "Removed"
-        return Fate("deleted", f"{how} {what}: the source had no such key any more.", newest, offset, others)
+        return Fate("deleted", f"{how} {removal}: the source had no such key any more.", newest, offset, others)
     if spec.mode == "delete":
-        return Fate("deleted", f"Removed {what}: mode delete.", newest, offset, others)
+        return Fate("deleted", f"Removed {removal}: mode delete.", newest, offset, others)
     if newest.seen.deleted and deletes is not None and deletes.action == "hard":
-        return Fate("deleted", f"Removed {what}: `{deletes.field}` is set.", newest, offset, others)
+        return Fate("deleted", f"Removed {removal}: `{deletes.field}` is set.", newest, offset, others)
     if spec.mode == "update":
-        return Fate("loaded", f"Updated {what}, if the table had a row of this key.", newest, offset, others)
+        return Fate(
+            "loaded",
+            f"Updated with batch {newest.place}, {row}, if the table had a row of this key.",
+            newest,
+            offset,
+            others,
+        )
     marked = f" It is marked as deleted by `{deletes.field}`." if newest.seen.deleted and deletes else ""
-    return Fate("loaded", f"Loaded {what}.{marked}", newest, offset, others)
+    return Fate("loaded", f"Loaded with batch {newest.place}, {row}.{marked}", newest, offset, others)
 
 
 def _ordered(context: Context) -> bool:

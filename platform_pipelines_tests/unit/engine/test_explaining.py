@@ -198,6 +198,8 @@ def test_deleted_by_a_marked_version(world: World, action: str, status: str) -> 
         world.run(project)
     fate = why(project).destinations["out"]
     assert (fate.status, "`gone`" in fate.detail) == (status, True)
+    assert fate.version is not None
+    assert (f"batch 1/2 of run {fate.version.run}," in fate.detail) == (action == "hard")
     assert len(world.rows()) == (0 if action == "hard" else 1)
 
 
@@ -220,6 +222,7 @@ def test_gone_at_the_source_and_come_back(world: World, action: str) -> None:
     fate = found.destinations["out"]
     assert (fate.status, fate.overwritten[0][1]) == ("deleted", "removed by batch 1/2")
     assert "the source had no such key any more" in fate.detail
+    assert f"with batch 1/2 of run {found.versions[1].run}," in fate.detail
     world.put([{"id": 1, "at": at(1), "v": 10}, {"id": 2, "at": at(3), "v": 20}])
     world.run(project)
     fate = why(project).destinations["out"]
