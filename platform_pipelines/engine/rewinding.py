@@ -9,11 +9,12 @@ are. Reading everything again is left to ``resetting``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines.engine.context import stamp
+from platform_pipelines.engine.context import Context, stamp
 from platform_pipelines.engine.extract import rereads, tracked_cursor
+from platform_pipelines.engine.offsets import check_follows
 from platform_pipelines.engine.window import written
 from platform_pipelines.errors import CursorError, UsageError
 from platform_pipelines.store import Manifest
@@ -68,11 +69,11 @@ def plan_rewind(project: Project, name: str, to: str, partition: str | None = No
 
     Raises:
         UsageError: the pipeline has no watermark, or not that one, or a destination would double rows.
+        StoreCorrupt: a destination has loaded batches that the log does not have.
     """
-    spec = project.pipeline(name)
-    _check_pipeline(spec)
-    feed = spec.feed(partition)
-    return _resolve(project.store.feed(feed), to)[0]
+    context = Context(project=project, pipeline=project.pipeline(name), token="")
+    _check_pipeline(context.pipeline)
+    return _resolve(context, context.log(context.pipeline.feed(partition)), to)[0]
 
 
 def rewind(  # noqa: PLR0913 - one call, the rest by name
@@ -96,13 +97,14 @@ def rewind(  # noqa: PLR0913 - one call, the rest by name
 
     Raises:
         UsageError: see :func:`plan_rewind`.
+        StoreCorrupt: likewise.
         FeedBusy: a run did not end in time.
     """
-    spec = project.pipeline(name)
-    _check_pipeline(spec)
-    log = project.store.feed(spec.feed(partition))
+    context = Context(project=project, pipeline=project.pipeline(name), token=token)
+    _check_pipeline(context.pipeline)
+    log = context.log(context.pipeline.feed(partition))
     with log.lock(token, waiting):
-        found, last, target = _resolve(log, to)
+        found, last, target = _resolve(context, log, to)
         if found.moved:
             log.commit(
                 Manifest(
@@ -134,7 +136,7 @@ def _check_pipeline(spec: PipelineSpec) -> None:
         raise UsageError(msg)
 
 
-def _resolve(log: FeedLog, to: str) -> tuple[Rewound, Manifest, Manifest | None]:
+def _resolve(context: Context, log: FeedLog, to: str) -> tuple[Rewound, Manifest, Manifest | None]:
     """Where it leads, the feed's last batch, and the batch it goes back to."""
     last = _last(log)
     assert last.watermark is not None  # noqa: S101 - _last has looked
@@ -146,6 +148,9 @@ def _resolve(log: FeedLog, to: str) -> tuple[Rewound, Manifest, Manifest | None]
             "never be read. A rewind only goes back."
         )
         raise UsageError(msg)
+    # under a number that a destination has loaded, it would hide that batches are lost: rows of theirs that are
+    # gone at the source since would stay for good
+    check_follows(context, log, replace(last.offset, sequence=last.sequence + 1))
     return Rewound(log.feed, last.watermark, after, target.offset if target else None), last, target
 
 

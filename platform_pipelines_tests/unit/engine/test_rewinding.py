@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from platform_pipelines.engine import new_token, plan_rewind, reset, rewind, state, watermark_history
-from platform_pipelines.errors import UsageError
+from platform_pipelines.errors import StoreCorrupt, UsageError
 from platform_pipelines_tests.unit.engine.world import FEED, at
 
 if TYPE_CHECKING:
@@ -115,6 +116,25 @@ def test_a_crash_before_the_manifest_leaves_the_feed_as_it_was(world: World, mon
             back(project, "1/1")
     assert watermark(project) == "2024-01-01T00:00:04Z"
     assert world.run(project).status == "nothing_new"
+
+
+def test_a_log_that_lacks_what_a_destination_has_is_not_rewound(world: World) -> None:
+    """The rewind would take the number of the lost batch, and whatever it had brought would stay for good."""
+    project = merging(world)
+    world.put([{"id": 1, "at": at(1)}, {"id": 2, "at": at(2)}])
+    world.run(project)
+    shutil.copytree(project.store.path, world.root / "backup")
+    world.put([{"id": 3, "at": at(3)}])
+    world.run(project)
+    shutil.rmtree(project.store.path)
+    (world.root / "backup").rename(project.store.path)
+    for go in (back, lambda *where: plan_rewind(where[0], "p", where[1])):
+        with pytest.raises(StoreCorrupt, match="has loaded batch 1/2 of p, which the landing log"):
+            go(project, "2024-01-01T00:00:01Z")
+    assert project.store.feed(FEED).sequences(1) == [1]
+    world.put([{"id": 1, "at": at(1)}])
+    assert world.run(project, full_refresh=True).status == "success"
+    assert world.ids() == [1]
 
 
 def test_history_tells_of_it(world: World) -> None:
