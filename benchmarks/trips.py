@@ -68,7 +68,7 @@ def write(folder: Path, rows: int) -> None:
     """Write ``trips.parquet``, ``trips.csv`` and ``dirty/trips.csv``."""
     (folder / "dirty").mkdir(parents=True)
     with duckdb.connect() as connection:
-        connection.execute("set timezone='UTC'")
+        connection.execute("set timezone='UTC'; set enable_progress_bar=false")
         connection.execute(f"create temp table trips as {_ROWS.replace('{rows}', str(rows))}")
         connection.execute(f"copy trips to '{folder / 'trips.parquet'}' (format parquet)")
         connection.execute(f"copy trips to '{folder / 'trips.csv'}' (header)")

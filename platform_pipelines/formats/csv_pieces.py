@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from platform_pipelines.formats.rejects import Rejects
     from platform_pipelines.formats.workspace import Workspace
 
-#: what is parsed at a time: DuckDB's own 32 MB miss the processor's cache, which costs a third more time
-_BUFFER_BYTES = 4_000_000
+#: what a thread parses at a time: DuckDB's own 32 MB miss the processor's cache, which costs a third more time, and the
+#: rows of 4 MB fill the room for results that come out of turn, so that other threads wait
+_BUFFER_BYTES = 3_000_000
 #: files of one piece: DuckDB copies them in a time that grows with the square of their number
 _FILES = 500
 

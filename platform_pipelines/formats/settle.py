@@ -24,7 +24,7 @@ Origin = Literal["declared", "landed", "inferred"]
 #: rows of a sample, and values of a sample of many columns
 _SAMPLE, _SAMPLE_VALUES = 2_000, 2_000_000
 #: columns that one query is about: of a sample, for each of which all types are tried, and of all rows
-_SAMPLED, _AT_ONCE = 25, 250
+_SAMPLED, _AT_ONCE = 4, 250
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,13 +32,17 @@ if TYPE_CHECKING:
     from platform_pipelines.quality.words import Mask
 
 
+#: keys that DuckDB looks rows up in; more are kept once, here, where they take 8 bytes each
+_FEW = 100_000
+
+
 @dataclass(slots=True)
 class Duplicates:
     """Tests one unique rule; see :class:`Tester`. Remembers, over the chunks, whose row was kept.
 
     Attributes:
         test: the rule.
-        hashed: SQL of a row's hash; NULL where a field is NULL.
+        hashed: SQL of a row's hash; NULL where it cannot be a duplicate.
         name: of the column that holds it.
         hashes: of the keys that occur more than once, ascending.
         best: the highest cursor of each; None without a cursor.
@@ -73,14 +77,17 @@ class Duplicates:
         import numpy as np
 
         column: Any = extra.column(self.name)
-        found = column.fill_null(0).to_numpy(zero_copy_only=False)
+        found = column.drop_null().to_numpy(zero_copy_only=False)
         places = np.searchsorted(self.hashes, found).clip(max=len(self.hashes) - 1)
-        failing: Mask = (self.hashes[places] == found) & column.is_valid().to_numpy(zero_copy_only=False)
-        if not failing.any():
+        same = self.hashes[places] == found
+        if not same.any():
             return [None]
-        candidates = np.flatnonzero(failing)
-        candidates = candidates[self._newest(rows, candidates, places[candidates])]
-        fresh, first = np.unique(places[candidates], return_index=True)
+        candidates = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))[same]
+        failing: Mask = np.zeros(rows.num_rows, dtype=bool)
+        failing[candidates] = True
+        newest = self._newest(rows, candidates, places[same])
+        candidates, places = candidates[newest], places[same][newest]
+        fresh, first = np.unique(places, return_index=True)
         first = first[~self._kept[fresh]]
         self._kept[fresh] = True
         failing[candidates[first]] = False
@@ -113,11 +120,12 @@ def find(
         if keys is None:
             return None
         table = connection.execute(f"select hashed, best from {quote(keys)} order by hashed").to_arrow_table()
-        connection.execute(f"drop table {quote(keys)}")
         hashes = table["hashed"].to_numpy()
         if (hashes[1:] != hashes[:-1]).all():
             best = table["best"].combine_chunks() if cursor else None
-            return Duplicates(test, search.row_hash(salt), unused_name("hash"), hashes, best, cursor)
+            few = keys if len(hashes) <= _FEW else None
+            return Duplicates(test, search.row_hash(salt, few), unused_name("hash"), hashes, best, cursor)
+        connection.execute(f"drop table {quote(keys)}")
     return None
 
 
@@ -135,9 +143,11 @@ class _Search:
     def hashed(self, salt: int) -> str:
         return f"hash({', '.join([str(salt), *self.names])})"
 
-    def row_hash(self, salt: int) -> str:
-        """The hash of a row; NULL where it cannot be a duplicate."""
-        return f"case when {self.filled} then {self.hashed(salt)} end"
+    def row_hash(self, salt: int, keys: str | None) -> str:
+        """The hash of a row; NULL where it cannot be a duplicate, also by the table of the keys that occur again."""
+        hashed = self.hashed(salt)
+        among = f" and {hashed} in (select hashed from {quote(keys)})" if keys else ""
+        return f"case when {self.filled}{among} then {hashed} end"
 
     def keys(self, salt: int) -> str | None:
         """A table of the keys whose hash occurs more than once; None if there is no such hash."""
