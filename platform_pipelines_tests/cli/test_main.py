@@ -92,6 +92,31 @@ def test_full_disk_is_said_in_one_line(orders: Folder) -> None:
     assert b"Traceback" not in err
 
 
+_ENDING = """
+import atexit, contextlib, io, sys
+from platform_pipelines.cli.guard import leave
+
+class Loud:
+    def __del__(self):
+        sys.__stdout__.write("destroyed ")
+
+loud = Loud()
+atexit.register(lambda: print("registered", end=" "))
+with contextlib.redirect_stdout(io.StringIO()):
+    try:
+        leave(2)
+    except SystemExit as ended:
+        sys.__stdout__.write(f"went on after {ended.code} ")
+print("said", end=" ")
+leave(3)
+"""
+
+
+def test_a_command_ends_with_what_is_registered_and_destroys_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", _ENDING], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "went on after 2 said registered ", "")
+
+
 def test_stdout_closed_before_the_start_does_no_harm(orders: Folder) -> None:
     command = f"{sys.executable} -m platform_pipelines list >&-"
     done = subprocess.run(
