@@ -44,10 +44,10 @@ def behind_landing(transforms: Sequence[TransformSpec]) -> tuple[TransformSpec, 
 
 def unmasked(schema: pa.Schema | None) -> pa.Schema | None:
     """The schema that the source gave, of a schema that was landed: sources keep reading the types they had."""
+    if schema is None:  # a first run, which opens its source while Arrow is still being imported
+        return None
     import pyarrow as pa
 
-    if schema is None:
-        return None
     fields = []
     for field in schema:
         kept = (field.metadata or {}).get(SOURCE_FIELD)
