@@ -33,7 +33,7 @@ COMMANDS = {
 }
 
 #: objects made until cycles among them are looked for: more than imports make, which are there to stay
-_OBJECTS = 100_000
+_OBJECTS = 200_000
 
 EPILOG = """\b
 Environment:

@@ -61,8 +61,8 @@ def attached(dsn: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
         try:
             with engine() as connection:
                 connection.execute("begin")
-                for statement in ("set transaction read only", *SETTINGS):
-                    connection.execute(f"call postgres_execute('{name}', {duck.literal(statement)})")
+                settings = "; ".join(("set transaction read only", *SETTINGS))  # in one message
+                connection.execute(f"call postgres_execute('{name}', {duck.literal(settings)})")
                 yield connection, name
         finally:
             keeper.execute(f"detach {name}")

@@ -16,7 +16,6 @@ from platform_pipelines import duck
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.faults import as_ours
 from platform_pipelines.engine.holding import Holding
-from platform_pipelines.engine.lagging import lagging
 from platform_pipelines.engine.landing import land
 from platform_pipelines.engine.loading import load
 from platform_pipelines.engine.reconciling import unreconciled
@@ -65,7 +64,7 @@ def run(project: Project, request: RunRequest) -> RunReport:
     )
     started = time.monotonic()
     with context.alive():
-        late = lagging(context, targets, feeds) if request.unchosen and spec.partitions is not None else {}
+        late = _late(context, targets, feeds) if request.unchosen and spec.partitions is not None else {}
         context.record("begin", {"partitions": [feed.key for feed in (*feeds, *late)]})
         outcomes = _run_feeds(context, feeds, request, targets)
         return close(context, outcomes + _catch_up(context, late), started)
@@ -123,6 +122,13 @@ def _run_feeds(context: Context, feeds: list[Feed], request: RunRequest, targets
                 holding.acquire()
                 load_all(context, outcome, targets)
     return outcomes
+
+
+def _late(context: Context, targets: list[str], feeds: list[Feed]) -> Mapping[Feed, list[str]]:
+    """The destinations that could load more of a feed that this run does not read."""
+    from platform_pipelines.engine.lagging import lagging
+
+    return lagging(context, targets, feeds)
 
 
 def _catch_up(context: Context, late: Mapping[Feed, list[str]]) -> list[Outcome]:

@@ -11,7 +11,6 @@ import time
 from typing import TYPE_CHECKING
 
 from platform_pipelines.engine import approval
-from platform_pipelines.engine.judging import judge_batch
 from platform_pipelines.engine.observations import remember
 from platform_pipelines.engine.profiling import profile_of
 from platform_pipelines.engine.report import Validated, figures
@@ -52,7 +51,7 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
         approval.tidy(context, feed)
         for manifest in _unjudged(log):
             given = approval.Ruling(decision) if decision else approval.ruling(context, manifest)
-            judged = judge_batch(context, log, manifest, given)
+            judged = _judged(context, log, manifest, given)
             if judged.asks:
                 judged = _asked(context, judged, feed)
             total = _add(total, judged, of_rows=manifest.kind != "deletes")
@@ -70,6 +69,12 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
     total = dataclasses.replace(total, profile=profile_of(context, files), seconds=time.monotonic() - started)
     context.record("validated", _entry(total))
     return total
+
+
+def _judged(context: Context, log: FeedLog, manifest: Manifest, given: approval.Ruling | None) -> Judged:
+    from platform_pipelines.engine.judging import judge_batch  # a run that finds nothing new does without all of it
+
+    return judge_batch(context, log, manifest, given)
 
 
 def _asked(context: Context, judged: Judged, feed: Feed) -> Judged:
