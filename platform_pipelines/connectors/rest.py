@@ -136,6 +136,7 @@ class RestConnector(HttpSettings, Connector):
                     yield from rest_read.ordered(pages, spec, stream, within, place)
                 else:
                     yield from rest_read.whole(pages, spec, stream, within)
+            asking.exploded.warn(stream.name, spec.explode)
 
     def plan_read(self, stream: Stream, window: Window) -> ReadPlan:
         """The first request, secrets masked, and what is done with the answers."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.connectors import rest_auto
@@ -17,7 +17,7 @@ from platform_pipelines.connectors.rest_clock import began
 from platform_pipelines.connectors.rest_early import Early
 from platform_pipelines.connectors.rest_pagers import Answered, LinkPager, TokenPager, pager_of
 from platform_pipelines.connectors.rest_paging_models import AutoPages, CursorTokens, NextLinks, Offsets, PageNumbers
-from platform_pipelines.connectors.rest_records import Records
+from platform_pipelines.connectors.rest_records import Exploded, Records
 from platform_pipelines.connectors.rest_request import build
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats.json_cut import cuts
@@ -61,6 +61,7 @@ class Asking:
         client: sends the requests.
         window: what is read.
         eager: whether the next page may be asked for before somebody wants it.
+        exploded: what is found out about the field to explode.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Asking:
     client: Client
     window: Window
     eager: bool = False
+    exploded: Exploded = field(default_factory=Exploded)
 
 
 class Sequence:
@@ -88,7 +90,7 @@ class Sequence:
         self._eager = asking.eager
         self._early = Early(self._send)
         self._pagination: Pagination = spec.pagination
-        self._records = Records(spec)
+        self._records = Records(spec, asking.exploded)
         self._reader: PageReader | None = None
         self._tokens: set[str] = set()
         self._contents: dict[bytes, int] = {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines.connectors.rest_ahead import in_order
 from platform_pipelines.connectors.rest_fetch import Asking, Fetched, Sequence
 from platform_pipelines.connectors.rest_models import PLACEHOLDER
+from platform_pipelines.connectors.rest_records import Exploded
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats.json_columns import JSON, KIND
 from platform_pipelines.formats.json_page import JsonPage
@@ -46,7 +47,7 @@ def fetch(streams: Mapping[str, RestStream], asking: Asking, concurrency: int) -
         yield from Sequence(asking, concurrency=concurrency).pages()
         return
     wanted = {match["field"] for match in spec.placeholders()} | set(spec.columns_from_parent().values())
-    above = replace(asking, name=spec.parent, spec=streams[spec.parent], window=Window())
+    above = replace(asking, name=spec.parent, spec=streams[spec.parent], window=Window(), exploded=Exploded())
     in_path = {match["field"] for match in PLACEHOLDER.finditer(spec.path)}
     parents = _values(
         fetch(streams, above, 1), spec.parent, name, {field: field in in_path for field in sorted(wanted)}

@@ -2,29 +2,74 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.http.masking import excerpt, mask_text
+from platform_pipelines.spec.nearest import allowed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from platform_pipelines.connectors.rest_models import RestStream
     from platform_pipelines.connectors.rest_paths import Path
     from platform_pipelines.http.exchange import Response
 
+_log = logging.getLogger(__name__)
 #: keys under which errors usually stand
 _USUAL = ("error", "errors")
+
+
+@dataclass(slots=True)
+class Exploded:
+    """Whether any record of a read had the field to explode: a misspelt one is in none.
+
+    Attributes:
+        records: records met.
+        met: whether one of them had it.
+        fields: what one of those that had it not has instead.
+    """
+
+    records: int = 0
+    met: bool = False
+    fields: tuple[str, ...] = ()
+
+    def see(self, record: Mapping[str, Any], name: str) -> None:
+        """Take notice of a record."""
+        self.records += 1
+        if name in record:
+            self.met = True
+        elif not self.fields:
+            self.fields = tuple(record)
+
+    def warn(self, stream: str, name: str | None) -> None:
+        """Say so at the end of a read in which it never occurred."""
+        if name is not None and self.records and not self.met:
+            _log.warning(
+                "No record of `%s` has the field `%s` that `explode` names (%d records): each became one row. %s",
+                stream,
+                name,
+                self.records,
+                allowed(name, self.fields).replace("Allowed", "Fields"),
+            )
 
 
 class Records:
     """Finds the records of one stream's answers.
 
+    Args:
+        spec: the stream.
+        exploded: what is known of the field to explode.
+
     Attributes:
         path: where they are; None until the first answer showed it.
     """
 
-    def __init__(self, spec: RestStream) -> None:
+    def __init__(self, spec: RestStream, exploded: Exploded) -> None:
         self._spec = spec
+        self._exploded = exploded
         self.path: Path | None = spec.records
 
     def find(self, document: Any) -> list[Any]:  # noqa: ANN401 - any JSON value
@@ -50,6 +95,8 @@ class Records:
         name = self._spec.explode or ""
         found: list[Any] = []
         for record in records:
+            if isinstance(record, dict):
+                self._exploded.see(record, name)
             elements = record.get(name) if isinstance(record, dict) else None
             if isinstance(elements, list) and elements:
                 found.extend({**record, name: element} for element in elements)

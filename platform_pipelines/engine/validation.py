@@ -7,6 +7,7 @@ that order is kept; the next run judges it anew. Nothing is loaded here.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from platform_pipelines.engine.observations import remember
 from platform_pipelines.engine.profiling import profile_of
 from platform_pipelines.engine.report import Validated, figures
 from platform_pipelines.errors import GateClosed
+from platform_pipelines.spec.nearest import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from platform_pipelines.model import Decision, Feed
     from platform_pipelines.outcomes import RuleOutcome, TransformOutcome
     from platform_pipelines.store import FeedLog, Manifest
+
+_log = logging.getLogger(__name__)
 
 
 def validate(context: Context, feed: Feed, decision: Decision | None = None) -> Validated:
@@ -66,6 +70,7 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
             remember(context, manifest, judged.verdict, judged.figures)
             files += log.paths(manifest.epoch, judged.verdict.files)
             decision = None
+    _look_for_deletes(context, total)
     total = dataclasses.replace(total, profile=profile_of(context, files), seconds=time.monotonic() - started)
     context.record("validated", _entry(total))
     return total
@@ -75,6 +80,21 @@ def _judged(context: Context, log: FeedLog, manifest: Manifest, given: approval.
     from platform_pipelines.engine.judging import judge_batch  # a run that finds nothing new does without all of it
 
     return judge_batch(context, log, manifest, given)
+
+
+def _look_for_deletes(context: Context, total: Validated) -> None:
+    """Warn where rows lack the column that tells deleted ones: it may be misspelt, or a transform leaves it out."""
+    deletes = context.pipeline.source.deletes
+    if deletes is None or deletes.field is None or total.schema is None or not total.rows_out:
+        return
+    if deletes.field not in total.schema.names:
+        _log.warning(
+            "Pipeline `%s`: the rows to load have no column `%s`, by which `deletes` tells deleted rows, so none is "
+            "taken for deleted. %s",
+            context.pipeline.name,
+            deletes.field,
+            allowed(deletes.field, total.schema.names).replace("Allowed", "Columns"),
+        )
 
 
 def _asked(context: Context, judged: Judged, feed: Feed) -> Judged:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
+import pytest
 
 from platform_pipelines.connectors.duckdb import DuckDBConnector
 from platform_pipelines.connectors.memory import MemoryConnector
@@ -19,8 +20,6 @@ from platform_pipelines_tests.unit.engine.world import FEED, World, at
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import pytest
 
     from platform_pipelines.model import Stream, Window
 
@@ -288,6 +287,26 @@ def test_a_window_read_again_looks_for_no_deletes(world: World) -> None:
     world.put(rows(1, 3))
     assert world.run(project, window_from=at(0).isoformat(), window_to=at(9).isoformat()).error is None
     assert world.ids() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("field", ["deleted", "delete"])
+def test_a_column_of_deletes_that_no_row_has_is_warned_about(
+    world: World, caplog: pytest.LogCaptureFixture, field: str
+) -> None:
+    source = {"connector": "mem", "stream": "rows", "mode": "incremental", "cursor": {"field": "at"}}
+    deletes = {"field": field, "action": "hard"}
+    project = world.project(source=source | {"deletes": deletes}, destinations=[MERGE])
+    world.put([{"id": 1, "at": at(1), "deleted": "yes"}, {"id": 2, "at": at(2), "deleted": None}])
+    assert world.run(project).status == "success"
+    assert world.run(project).status == "nothing_new"
+    warned = [message for message in caplog.messages if "`deletes`" in message]
+    if field == "deleted":
+        assert (world.ids(), warned) == ([2], [])
+    else:
+        assert world.ids() == [1, 2]
+        (message,) = warned
+        assert message.startswith("Pipeline `p`: the rows to load have no column `delete`, by which `deletes` tells")
+        assert message.endswith("Columns: id, at, deleted. Did you mean `deleted`?")
 
 
 def test_a_hard_delete_by_field_leaves_no_tombstone(world: World) -> None:

@@ -197,6 +197,24 @@ def test_explode_makes_a_row_of_each_element(read: Reader) -> None:
     ]
 
 
+def test_a_field_to_explode_that_never_occurs_is_warned_about(read: Reader, caplog: pytest.LogCaptureFixture) -> None:
+    read.answer({"data": [{"id": 1, "items": []}], "next_cursor": "x"}, {"data": [{"id": 2}], "next_cursor": None})
+    paged = {"records": "data", "pagination": {"type": "cursor", "param": "after", "path": "next_cursor"}}
+    read.rows(explode="items", **paged)
+    assert caplog.messages == []
+    read.answer({"data": [{"id": 1, "items": []}], "next_cursor": "x"}, {"data": [{"id": 2}], "next_cursor": None})
+    assert [row["id"] for row in read.rows(explode="item", **paged)] == [1, 2]
+    (message,) = caplog.messages
+    assert message == (
+        "No record of `s` has the field `item` that `explode` names (2 records): each became one row. "
+        "Fields: id, items. Did you mean `items`?"
+    )
+    read.answer([])
+    caplog.clear()
+    read.rows(explode="item")
+    assert caplog.messages == []
+
+
 def test_offsets_count_records_not_what_they_explode_to(api: ApiServer, read: Reader) -> None:
     def answer(asked: Any) -> Answer:
         at = int(asked.params["offset"])
