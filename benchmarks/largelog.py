@@ -28,6 +28,8 @@ quality: {{rules: [{{id: positive, type: range, field: amount, min: 0}}]}}
 """
 HOURLY = "partitions: {by: hour, field: updated_at, start: 2010-01-01}\n"
 _FIRST_HOUR = dt.datetime(2010, 1, 1, tzinfo=dt.UTC)
+#: links to one file; file systems end at 65,000 and more
+_LINKS = 50_000
 
 
 def project(base: Path, *, dead: int = 1, partitioned: bool = False) -> Path:
@@ -64,10 +66,13 @@ def add_batches(feed: Path, batches: int) -> None:
 
 def add_partitions(feed: Path, partitions: int) -> None:
     """Copies of the first hour's feed under the names of the hours after it, up to so many feeds."""
+    base = feed
     for number in range(1, partitions):
         key = (_FIRST_HOUR + number * dt.timedelta(hours=1)).strftime("%Y-%m-%d-%H:%M")
         copy = feed.with_name(feed.name.replace("2010-01-01-00:00", key))
-        shutil.copytree(feed, copy, copy_function=os.link)  # what is committed never changes
+        fresh = number % _LINKS == 0
+        shutil.copytree(base, copy, copy_function=shutil.copyfile if fresh else os.link)  # committed files never change
+        base = copy if fresh else base
         written = (_FIRST_HOUR + number * dt.timedelta(hours=1)).timestamp()
         for folder in (*(path for path in copy.iterdir() if path.is_dir()), copy):
             os.utime(folder, (written, written))

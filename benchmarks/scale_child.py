@@ -12,8 +12,7 @@ from platform_pipelines.cli.dead_letters import SHOWN as LETTERS
 from platform_pipelines.cli.state import SHOWN as FEEDS
 from platform_pipelines.engine import (
     RunRequest,
-    count_dead_letters,
-    dead_letters,
+    newest_dead_letters,
     open_project,
     run,
     state,
@@ -31,7 +30,7 @@ def _run(project: Project, name: str) -> str:
 
 
 def _letters(project: Project, name: str) -> int:
-    return len(dead_letters(project, name, LETTERS)) + count_dead_letters(project, name)
+    return newest_dead_letters(project, name, LETTERS)[1]
 
 
 QUESTIONS = {

@@ -6,6 +6,7 @@ a file format or Dagster.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -26,6 +27,8 @@ Grain = Literal["hour", "day", "week", "month"]
 Decision = Literal["release", "discard"]
 #: column that marks rows whose key is gone at the source (``deletes: {detect: key_difference, action: soft}``)
 DELETED_AT = "_pipelines_deleted_at"
+#: partition keys that are names of folders as they are
+_PLAIN = re.compile(r"[A-Za-z0-9_~ +:,-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,11 @@ class Feed:
     @property
     def folder(self) -> str:
         """The feed's folder name in the landing log; safe for any key."""
-        return "all" if self.partition is None else "p-" + quote(self.partition, safe=" +:,").replace(".", "%2E")
+        if self.partition is None:
+            return "all"
+        if _PLAIN.fullmatch(self.partition):
+            return "p-" + self.partition
+        return "p-" + quote(self.partition, safe=" +:,").replace(".", "%2E")
 
 
 @dataclass(frozen=True, slots=True)

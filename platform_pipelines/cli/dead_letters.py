@@ -44,17 +44,16 @@ def command(name: str, limit: int | None, *, replay: bool, as_json: bool) -> Non
 
 
 def _list(project: Project, name: str, limit: int | None, *, as_json: bool) -> None:
-    from platform_pipelines.engine import count_dead_letters, dead_letters
+    from platform_pipelines.engine import dead_letters, newest_dead_letters
 
     if as_json:
         write_json(dead_letters(project, name, limit))
         return
-    letters = dead_letters(project, name, limit or SHOWN)
+    letters, total = newest_dead_letters(project, name, limit or SHOWN)
     if not letters:
         write(f"No open dead letters of `{name}`.")
         return
     write(_table(letters))
-    total = count_dead_letters(project, name)
     note(f"{len(letters):,} of {total:,} shown. After a fix: `pipelines dead-letters {name} --replay`.")
 
 

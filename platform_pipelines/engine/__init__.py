@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from platform_pipelines.engine.batchhistory import HistoryEntry, watermark_history
     from platform_pipelines.engine.changes import changed_partitions
     from platform_pipelines.engine.context import Context, Progress
-    from platform_pipelines.engine.deadletters import count_dead_letters, dead_letters, replay_dead_letters
+    from platform_pipelines.engine.deadletters import dead_letters, newest_dead_letters, replay_dead_letters
     from platform_pipelines.engine.explaining import Explanation, explain
     from platform_pipelines.engine.feedstate import StateReport, state
     from platform_pipelines.engine.landing import land
@@ -42,8 +42,8 @@ _MODULES = {
     "changed_partitions": "engine.changes",
     "Context": "engine.context",
     "Progress": "engine.context",
-    "count_dead_letters": "engine.deadletters",
     "dead_letters": "engine.deadletters",
+    "newest_dead_letters": "engine.deadletters",
     "replay_dead_letters": "engine.deadletters",
     "Explanation": "engine.explaining",
     "explain": "engine.explaining",
@@ -93,13 +93,13 @@ __all__ = [
     "Validated",
     "approve",
     "changed_partitions",
-    "count_dead_letters",
     "dead_letters",
     "decided",
     "explain",
     "land",
     "load",
     "new_token",
+    "newest_dead_letters",
     "open_project",
     "plan",
     "plan_rewind",

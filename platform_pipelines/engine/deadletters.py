@@ -26,7 +26,7 @@ from platform_pipelines.engine.validation import validate
 from platform_pipelines.rows import to_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from platform_pipelines.engine.project import Project
     from platform_pipelines.engine.report import RunReport
@@ -48,9 +48,23 @@ def dead_letters(project: Project, name: str, limit: int | None = None) -> list[
     Raises:
         UsageError: no such pipeline.
     """
+    return _open_letters(project, name, _open_by_feed(project, name), limit)
+
+
+def newest_dead_letters(project: Project, name: str, limit: int) -> tuple[list[dict[str, Any]], int]:
+    """Open dead letters, newest batch first and ``limit`` at most, and how many there are in all.
+
+    Raises:
+        UsageError: no such pipeline.
+    """
+    counts = _open_by_feed(project, name)
+    return _open_letters(project, name, counts, limit), sum(counts.values())
+
+
+def _open_letters(project: Project, name: str, feeds: Iterable[Feed], limit: int | None) -> list[dict[str, Any]]:
     project.pipeline(name)
     found: list[dict[str, Any]] = []
-    for feed in _with_open(project, name):
+    for feed in feeds:
         log = project.store.feed(feed)
         for verdict in chain(map(as_verdict, reversed(refused(log))), newest_open(log)):
             for letter in letters(log, verdict):
@@ -60,15 +74,11 @@ def dead_letters(project: Project, name: str, limit: int | None = None) -> list[
     return found
 
 
-def count_dead_letters(project: Project, name: str) -> int:
-    """How many dead letters are open."""
-    return sum(digest.dead for digest in digests(project, name, project.store.feeds(name)))
-
-
-def _with_open(project: Project, name: str) -> list[Feed]:
-    """Feeds with open dead letters."""
+def _open_by_feed(project: Project, name: str) -> dict[Feed, int]:
+    """How many dead letters are open in each feed that has such."""
     feeds = project.store.feeds(name)
-    return [feed for feed, digest in zip(feeds, digests(project, name, feeds), strict=True) if digest.dead]
+    told = zip(feeds, digests(project, name, feeds), strict=True)
+    return {feed: digest.dead for feed, digest in told if digest.dead}
 
 
 def replay_dead_letters(project: Project, name: str) -> RunReport:

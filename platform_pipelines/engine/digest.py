@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from platform_pipelines import collector
 from platform_pipelines.cursor import Cursor
 from platform_pipelines.engine.refusing import refused
 from platform_pipelines.engine.replaying import count_open
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from platform_pipelines.store import Manifest
 
 _Answer = TypeVar("_Answer")
-#: to be raised with every change of the fields below
-SHAPE = 1
+#: to be raised with every change of the fields below, or of how the index writes them down
+SHAPE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,9 @@ class Digest:
 def digests(project: Project, name: str, feeds: Sequence[Feed]) -> list[Digest]:
     """The digest of each of a pipeline's feeds."""
     index = project.store.index(name, SHAPE)
-    return [
-        Digest(**each) for each in index.digests(feeds, lambda feed: asdict(_digest(_Glance(project.store.feed(feed)))))
-    ]
+    found = index.digests(feeds, lambda feed: asdict(_digest(_Glance(project.store.feed(feed)))))
+    with collector.resting():
+        return [Digest(**each) for each in found]
 
 
 class _Glance(FeedLog):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from platform_pipelines import collector
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.digest import digests
 from platform_pipelines.engine.offsets import Offsets
@@ -128,10 +129,11 @@ def state(project: Project, name: str, newest: int | None = None) -> StateReport
     feeds = project.store.feeds(name)
     asked = feeds if newest is None else feeds[-newest:]
     offsets = {each.name: Offsets(context, each) for each in context.pipeline.destinations}
-    states = [
-        _feed_state(feed, digest, offsets, many=len(asked) > 1)
-        for feed, digest in zip(asked, digests(project, name, asked), strict=True)
-    ]
+    with collector.resting():
+        states = [
+            _feed_state(feed, digest, offsets, many=len(asked) > 1)
+            for feed, digest in zip(asked, digests(project, name, asked), strict=True)
+        ]
     return StateReport(name, tuple(states), len(feeds) - len(asked))
 
 

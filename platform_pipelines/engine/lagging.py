@@ -9,21 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_pipelines.engine.context import utc_now
-from platform_pipelines.engine.digest import digests
 from platform_pipelines.engine.feedstate import destination_state
 from platform_pipelines.engine.offsets import Offsets
-from platform_pipelines.errors import StoreCorrupt
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from platform_pipelines.engine.context import Context
     from platform_pipelines.engine.digest import Digest
-    from platform_pipelines.engine.project import Project
+    from platform_pipelines.engine.told import Told
     from platform_pipelines.model import Feed
 
 
-def lagging(context: Context, targets: Sequence[str], but: Collection[Feed]) -> dict[Feed, list[str]]:
+def lagging(context: Context, targets: Sequence[str], but: Collection[Feed], told: Told) -> dict[Feed, list[str]]:
     """The destinations that could load more of a feed, by feed, oldest key first.
 
     A destination that cannot be asked is left out: its own load says why. A feed
@@ -33,34 +31,20 @@ def lagging(context: Context, targets: Sequence[str], but: Collection[Feed]) -> 
         context: the run.
         targets: names of the destinations to look at.
         but: feeds that the run loads anyway.
+        told: what the logs tell.
     """
-    name = context.pipeline.name
     wanted = set(context.pipeline.feeds(utc_now())).difference(but)
-    others = [feed for feed in context.project.store.feeds(name) if feed in wanted]
-    if not others or not targets:
+    if not wanted or not targets:
         return {}
     offsets = {each.name: Offsets(context, each) for each in context.pipeline.destinations if each.name in targets}
     found = {}
-    for feed, digest in zip(others, _told(context.project, name, others), strict=True):
+    for feed, digest in told.digests.items():
+        if feed not in wanted:
+            continue
         behind = [each for each in offsets if digest is None or _lacks(feed, digest, each, offsets[each])]
         if behind:
             found[feed] = behind
     return found
-
-
-def _told(project: Project, name: str, feeds: Sequence[Feed]) -> Sequence[Digest | None]:
-    """The digest of each feed; None where its log is damaged."""
-    try:
-        return digests(project, name, feeds)
-    except StoreCorrupt:
-        return [_told_alone(project, name, feed) for feed in feeds]
-
-
-def _told_alone(project: Project, name: str, feed: Feed) -> Digest | None:
-    try:
-        return digests(project, name, [feed])[0]
-    except StoreCorrupt:
-        return None
 
 
 def _lacks(feed: Feed, digest: Digest, name: str, offsets: Offsets) -> bool:

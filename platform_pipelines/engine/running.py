@@ -22,6 +22,7 @@ from platform_pipelines.engine.reconciling import unreconciled
 from platform_pipelines.engine.report import Validated
 from platform_pipelines.engine.scope import feeds_to_run, resolve_window
 from platform_pipelines.engine.summary import Outcome, summarize
+from platform_pipelines.engine.told import Told
 from platform_pipelines.engine.validation import validate
 from platform_pipelines.errors import GateClosed, PipelinesError, UsageError
 from platform_pipelines.spec.nearest import allowed
@@ -51,7 +52,8 @@ def run(project: Project, request: RunRequest) -> RunReport:
     """
     spec = project.pipeline(request.pipeline)
     targets = _targets([d.name for d in spec.destinations], request)
-    feeds = feeds_to_run(project, spec, request)
+    told = Told(project, spec.name)
+    feeds = feeds_to_run(project, spec, request, told)
     project.store.check_writable()
     context = Context(
         project=project,
@@ -64,7 +66,7 @@ def run(project: Project, request: RunRequest) -> RunReport:
     )
     started = time.monotonic()
     with context.alive():
-        late = _late(context, targets, feeds) if request.unchosen and spec.partitions is not None else {}
+        late = _late(context, targets, feeds, told) if request.unchosen and spec.partitions is not None else {}
         context.record("begin", {"partitions": [feed.key for feed in (*feeds, *late)]})
         outcomes = _run_feeds(context, feeds, request, targets)
         return close(context, outcomes + _catch_up(context, late), started)
@@ -124,11 +126,11 @@ def _run_feeds(context: Context, feeds: list[Feed], request: RunRequest, targets
     return outcomes
 
 
-def _late(context: Context, targets: list[str], feeds: list[Feed]) -> Mapping[Feed, list[str]]:
+def _late(context: Context, targets: list[str], feeds: list[Feed], told: Told) -> Mapping[Feed, list[str]]:
     """The destinations that could load more of a feed that this run does not read."""
     from platform_pipelines.engine.lagging import lagging
 
-    return lagging(context, targets, feeds)
+    return lagging(context, targets, feeds, told)
 
 
 def _catch_up(context: Context, late: Mapping[Feed, list[str]]) -> list[Outcome]:

@@ -10,13 +10,15 @@ from platform_pipelines.errors import UsageError
 from platform_pipelines.model import Feed
 
 if TYPE_CHECKING:
+    from platform_pipelines.engine.digest import Digest
     from platform_pipelines.engine.project import Project
     from platform_pipelines.engine.request import RunRequest
+    from platform_pipelines.engine.told import Told
     from platform_pipelines.spec import PipelineSpec
 
 
-def feeds_to_run(project: Project, spec: PipelineSpec, request: RunRequest) -> list[Feed]:
-    """The feeds of a run.
+def feeds_to_run(project: Project, spec: PipelineSpec, request: RunRequest, told: Told) -> list[Feed]:
+    """The feeds of a run, chosen by what the logs tell.
 
     Without a choice, a pipeline partitioned by time runs the partitions that
     have never landed whole or were reset, the current one and the last
@@ -26,13 +28,13 @@ def feeds_to_run(project: Project, spec: PipelineSpec, request: RunRequest) -> l
         UsageError: an unknown key, or a key or range that does not fit the pipeline.
     """
     _check_range(request)
-    feeds = _chosen(project, spec, request)
+    feeds = _chosen(project, spec, request, told)
     if request.decision is not None:
         _check_held(project, feeds, request)
     return feeds
 
 
-def _chosen(project: Project, spec: PipelineSpec, request: RunRequest) -> list[Feed]:
+def _chosen(project: Project, spec: PipelineSpec, request: RunRequest, told: Told) -> list[Feed]:
     if spec.partitions is None:
         if request.partitions:
             return [spec.feed(key) for key in request.partitions]  # raises: there are no keys
@@ -43,7 +45,7 @@ def _chosen(project: Project, spec: PipelineSpec, request: RunRequest) -> list[F
         return _between(spec, request.window_from, request.window_to)
     if request.decision is not None:
         return [feed for feed in project.store.feeds(spec.name) if _held(project, feed)]
-    return _due(project, spec, everything=request.full_refresh)
+    return _due(spec, told, everything=request.full_refresh)
 
 
 def resolve_window(spec: PipelineSpec, request: RunRequest) -> tuple[str, str] | None:
@@ -115,20 +117,23 @@ def _check_held(project: Project, feeds: list[Feed], request: RunRequest) -> Non
         raise UsageError(msg)
 
 
-def _due(project: Project, spec: PipelineSpec, *, everything: bool) -> list[Feed]:
+def _due(spec: PipelineSpec, told: Told, *, everything: bool) -> list[Feed]:
     feeds = spec.feeds(utc_now())
     time_partitions = spec.time_partitions
     if everything or time_partitions is None:
         return feeds
     recent = {feed.key for feed in feeds[-1 - time_partitions.lookback :]}
-    landed = {feed.key for feed in project.store.feeds(spec.name)} - _unread(project, spec)
-    return [feed for feed in feeds if feed.key in recent or feed.key not in landed]
+    whole = {feed.key for feed, digest in told.digests.items() if _is_whole(spec, digest)}
+    return [feed for feed in feeds if feed.key in recent or feed.key not in whole]
 
 
-def _unread(project: Project, spec: PipelineSpec) -> set[str]:
-    """Keys of feeds that were begun and not read whole: the run failed or was killed, or they were reset."""
-    store = project.store
+def _is_whole(spec: PipelineSpec, digest: Digest | None) -> bool:
+    """Whether a feed was read whole: no first read that failed or was killed, no reset since.
+
+    A damaged log counts as such: reading again would not mend it.
+    """
+    if digest is None:
+        return True
     if spec.source.checkpoint_pages is None:
-        return {feed.key for feed in store.unread(spec.name)}
-    logs = [store.feed(feed) for feed in store.feeds(spec.name)]
-    return {log.feed.key for log in logs if log.first_complete(max(log.epochs(), default=0)) is None}
+        return digest.batches > 0
+    return digest.epoch is not None and digest.live == digest.epoch

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import dagster as dg
 
+from platform_pipelines import collector
 from platform_pipelines.engine.project import open_part, open_project
-from platform_pipelines.orchestration import collector
 from platform_pipelines.orchestration.build import project_definitions
 from platform_pipelines.orchestration.jobs import COMMON
 from platform_pipelines.orchestration.laterdata import LaterData

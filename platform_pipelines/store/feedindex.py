@@ -15,6 +15,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from platform_pipelines import collector
 from platform_pipelines.errors import ConnectError
 from platform_pipelines.store import effects
 
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
 
 #: what was found out about one feed, as JSON
 Digest = dict[str, Any]
-#: of a feed's folder (under the name ``.``) and those in it: when names in it changed last (ns), its number on the disk
-Stamp = dict[str, list[int]]
+#: of a feed's folder: when names in it changed last (ns), its number on the disk; then of each folder in it: its name
+#: and the same two. One flat list, for there may be a hundred thousand of them.
+Stamp = list[Any]
 #: by the name of the feed's folder
 Known = dict[str, tuple[Stamp, Digest]]
 #: fewer feeds than this are not worth a file, nor are fewer changes another one
 STEP = 256
-_OWN = "."
+_OWN = 2
+_INNER = 3
 #: nanoseconds within which a file system may give two changes the same time
 _COARSE = 2_000_000_000
 
@@ -59,11 +62,12 @@ class FeedIndex:
         """
         if len(feeds) < STEP:
             return [make(feed) for feed in feeds]
-        known = self._read()
-        # all times before all looks: what changes while a feed is looked at has a later time
-        names = [feed.folder for feed in feeds]
-        stamps = [self._stamp(name, known) for name in names]
-        newest = max(_newest(stamps), self._written())
+        with collector.resting():
+            known = self._read()
+            # all times before all looks: what changes while a feed is looked at has a later time
+            names = [feed.folder for feed in feeds]
+            stamps = [self._stamp(name, known) for name in names]
+            newest = max(_newest(stamps), self._written())
         found = []
         made = 0
         for feed, name, stamp in zip(feeds, names, stamps, strict=True):
@@ -78,14 +82,16 @@ class FeedIndex:
 
     def _stamp(self, name: str, known: Known) -> Stamp:
         folder = f"{self._feeds}/{name}"
-        own = _times(folder)
-        before: Stamp = known[name][0] if name in known else {}
-        if before.get(_OWN) == own:
-            inner = [each for each in before if each != _OWN]
+        stamp: Stamp = _times(folder)
+        before: Stamp = known[name][0] if name in known else []
+        if before[:_OWN] == stamp:
+            inner = before[_OWN::_INNER]
         else:
             with os.scandir(folder) as entries:
                 inner = sorted(entry.name for entry in entries if entry.is_dir())
-        return {_OWN: own} | {each: _times(f"{folder}/{each}") for each in inner}
+        for each in inner:
+            stamp += (each, *_times(f"{folder}/{each}"))
+        return stamp
 
     def _read(self) -> Known:
         try:
@@ -116,4 +122,5 @@ def _times(folder: str) -> list[int]:
 
 
 def _newest(stamps: Sequence[Stamp]) -> int:
-    return max(moment for stamp in stamps for moment, _ in stamp.values())
+    newest: int = max(max(stamp[::_INNER]) for stamp in stamps)  # times are at 0, and one behind each name at 3, 6, …
+    return newest

@@ -16,9 +16,6 @@ from platform_pipelines.store.history import HistoryLog
 from platform_pipelines.store.runs import RunLog
 from platform_pipelines.store.schemas import SchemaLog
 
-#: the manifest that every epoch begins with
-_FIRST_BATCH = "000001.json"
-
 
 class Store:
     """The landing log in a local folder.
@@ -69,17 +66,6 @@ class Store:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if entry.is_dir())
         return [Feed(pipeline, None if name == "all" else unquote(name.removeprefix("p-"))) for name in names]
-
-    def unread(self, pipeline: str) -> list[Feed]:
-        """Feeds whose newest epoch has no batch yet: a first read that failed, or a reset. Two calls for each feed."""
-        found = []
-        for feed in self.feeds(pipeline):
-            folder = self._pipeline(pipeline) / "feeds" / feed.folder
-            names = os.listdir(folder)  # noqa: PTH208 - of very many feeds
-            newest = max((name for name in names if name[:1] == "e" and name[1:].isdecimal()), default="")
-            if not newest or not os.path.exists(f"{folder}/{newest}/{_FIRST_BATCH}"):  # noqa: PTH110
-                found.append(feed)
-        return found
 
     def index(self, pipeline: str, shape: int) -> FeedIndex:
         """What was found out about the feeds of one pipeline; see :class:`FeedIndex`."""

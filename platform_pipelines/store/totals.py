@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from platform_pipelines.errors import StoreCorrupt
 from platform_pipelines.store import effects
+from platform_pipelines.store.arrow import UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 #: the sums are brought forward once so many batches are beyond them
@@ -67,11 +69,27 @@ def bring_forward(folder: Path, committed: Iterable[int], sealed: set[int]) -> N
 
 
 def landed(folder: Path, sequence: int) -> int:
-    """Rows of one batch, without opening more of its manifest than needed."""
-    return int(json.loads((folder / f"{sequence:06d}.json").read_bytes())["rows"])
+    """Rows of one batch, without opening more of its manifest than needed.
+
+    Raises:
+        StoreCorrupt: the manifest is unreadable.
+    """
+    return _read(folder / f"{sequence:06d}.json", lambda body: int(body["rows"]))
 
 
 def rejected(folder: Path, sequence: int) -> int:
-    """Dead letters of one batch, by its sealed verdict."""
-    body = json.loads((folder / f"{sequence:06d}.verdict.json").read_bytes())
-    return sum(int(file["rows"]) for file in body["dead"])
+    """Dead letters of one batch, by its sealed verdict.
+
+    Raises:
+        StoreCorrupt: the verdict is unreadable.
+    """
+    return _read(folder / f"{sequence:06d}.verdict.json", lambda body: sum(int(file["rows"]) for file in body["dead"]))
+
+
+def _read(path: Path, count: Callable[[Any], int]) -> int:
+    content = path.read_bytes()
+    try:
+        return count(json.loads(content))
+    except UNREADABLE as error:
+        msg = f"{path} is unreadable ({type(error).__name__}: {error}). Restore it from a backup."
+        raise StoreCorrupt(msg) from error

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from platform_pipelines.orchestration import collector
+from platform_pipelines import collector
 from platform_pipelines.orchestration.bodies import landing_body, validation_body
 from platform_pipelines.orchestration.operations import asset_definition
 from platform_pipelines.orchestration.options import LandingOptions, ValidationOptions

@@ -10,8 +10,8 @@ import pytest
 
 from platform_pipelines.engine import (
     RunRequest,
-    count_dead_letters,
     dead_letters,
+    newest_dead_letters,
     open_project,
     replay_dead_letters,
     run,
@@ -86,7 +86,7 @@ class Site:
         project = self.project()
         return {
             "state": state(project, "p").to_json(),
-            "count": count_dead_letters(project, "p"),
+            "count": newest_dead_letters(project, "p", 1)[1],
             "letters": [(each["partition"], each["rule"]) for each in dead_letters(project, "p")],
         }
 

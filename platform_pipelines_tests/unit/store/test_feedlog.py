@@ -238,7 +238,7 @@ def test_a_lock_without_a_readable_owner_still_refuses(log: FeedLog, monkeypatch
 def test_store_lists_feeds_whatever_their_keys(tmp_path: Path) -> None:
     store = Store("store", tmp_path)
     assert store.feeds("p") == []
-    keys = ["a/b", "..", ".", "2013-01-01-05:00", "Ä ö", "all", "%2E"]
+    keys = ["a/b", "..", ".", "2013-01-01-05:00", "Ä ö", "all", "%2E", "a\n", "it's", "~b, c+d_e"]
     for key in keys:
         store.feed(Feed("p", key)).open_epoch("first run", "pt-1", "now")
     store.feed(Feed("p")).open_epoch("first run", "pt-1", "now")

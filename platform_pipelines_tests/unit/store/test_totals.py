@@ -3,11 +3,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
+from platform_pipelines.errors import StoreCorrupt
 from platform_pipelines.model import Feed
 from platform_pipelines.store import FeedLog
 from platform_pipelines.store.totals import STEP, kept
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -49,3 +53,11 @@ def test_few_batches_are_counted_without_a_file_and_a_broken_one_is_counted_anew
     assert not (folder / "totals.json").exists()
     (folder / "totals.json").write_text('{"through": 3, "ro')
     assert log.dead(1) == STEP - 1
+
+
+@pytest.mark.parametrize(("name", "asked"), [("000002.json", FeedLog.rows), ("000002.verdict.json", FeedLog.dead)])
+def test_a_damaged_file_among_them_is_named(tmp_path: Path, name: str, asked: Callable[[FeedLog, int], int]) -> None:
+    log = FeedLog(tmp_path, Feed("orders"))
+    (fill(log, 3, sealed=3) / name).write_text("{")
+    with pytest.raises(StoreCorrupt, match=f"{name} is unreadable .*Restore it from a backup"):
+        asked(log, 1)
