@@ -161,9 +161,11 @@ class PostgresLoad:
         over columns that are not loaded, or beyond the load's key, is no hindrance.
         """
         load = self._load
+        if load.mode != "merge" or not load.fresh:
+            return None
         with durable.effect("query", f"primary key of {table.text}"):
             rows = self._transaction.execute(_PRIMARY_KEY, [table.schema, table.name]).fetchall()
-        if load.mode != "merge" or not load.fresh or not rows:
+        if not rows:
             return None
         name, columns = rows[0]
         if set(load.key) <= set(columns) or not set(columns) <= set(load.schema.names):

@@ -21,7 +21,7 @@ from platform_pipelines.connectors.rest_records import Exploded, Records
 from platform_pipelines.connectors.rest_request import build
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats.json_cut import cuts
-from platform_pipelines.formats.json_page import JsonPage, PageReader
+from platform_pipelines.formats.json_page import JsonPage, PageReader, Survey
 from platform_pipelines.http.exchange import Response, not_json
 from platform_pipelines.http.masking import excerpt
 from platform_pipelines.http.retry import PassingFault
@@ -88,7 +88,7 @@ class Sequence:
         self._parent = parent or {}
         self._concurrency = concurrency
         self._eager = asking.eager
-        self._early = Early(self._send)
+        self._early = Early(self._send_and_look)
         self._pagination: Pagination = spec.pagination
         self._records = Records(spec, asking.exploded)
         self._reader: PageReader | None = None
@@ -148,13 +148,20 @@ class Sequence:
 
     def _ask(self, turn: Turn, pager: Pager | None) -> Answer | None:
         """One page; None where there is nothing, and that is no error."""
-        response = self._early.take(turn)
+        response, survey = self._early.take(turn)
         if self._eager and pager is not None and (foretold := self._foretold(pager, turn, response)) is not None:
             self._early.ask(foretold)
-        return self._found(response)
+        return self._found(response, survey)
 
-    def _found(self, response: Response) -> Answer | None:
-        return None if response.status in _NOTHING else (response, self._read(response))
+    def _found(self, response: Response, survey: Survey | None = None) -> Answer | None:
+        return None if response.status in _NOTHING else (response, self._read(response, survey))
+
+    def _send_and_look(self, turn: Turn) -> tuple[Response, Survey | None]:
+        """An answer, and its survey where its reader is known: the page before it is being read meanwhile."""
+        response = self._send(turn)
+        if self._reader is None or response.status in _NOTHING:
+            return response, None
+        return response, self._reader.survey(response.content)
 
     def _send(self, turn: Turn) -> Response:
         request = build(self._spec, turn, self._window, self._parent)
@@ -175,11 +182,11 @@ class Sequence:
         known = following is None or following.number > self._most or _digest(following) in self._tokens
         return None if known else following
 
-    def _read(self, response: Response) -> JsonPage:
+    def _read(self, response: Response, survey: Survey | None) -> JsonPage:
         if self._reader is None:
             self._reader = self._make_reader(response)
         try:
-            page = self._reader.read(response.content)
+            page = self._reader.read(response.content, survey)
         except ValueError as error:
             raise InvalidData(not_json(response, str(error))) from None
         except LookupError as error:

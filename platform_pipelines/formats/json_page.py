@@ -54,6 +54,19 @@ class JsonPage:
     rejected: tuple[Rejected, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a look at the bytes of a page tells.
+
+    Attributes:
+        numbers: those with more digits than a double surely keeps.
+        plain: whether Arrow's reader keeps all values, and comes through.
+    """
+
+    numbers: list[bytes]
+    plain: bool
+
+
 class PageReader:
     """Reads pages of one stream; learns their shape as it goes.
 
@@ -79,20 +92,29 @@ class PageReader:
         self._order: dict[str, None] = {}
         self._arrow = True
 
-    def read(self, content: bytes) -> JsonPage:
+    def survey(self, content: bytes) -> Survey:
+        """Look at a page before it is read; another thread may."""
+        numbers = long_numbers(content)
+        return Survey(numbers, self.path is not None and self._arrow and _plain(content, numbers))
+
+    def read(self, content: bytes, survey: Survey | None = None) -> JsonPage:
         """Read one page.
+
+        Args:
+            content: the page.
+            survey: its survey, if somebody has taken it.
 
         Raises:
             ValueError: the text is no JSON, or cut off.
             LookupError: from ``find``: there are no records where they should be.
         """
-        numbers = long_numbers(content)
-        if self.path is not None and self._arrow and _plain(content, numbers):
+        survey = survey or self.survey(content)
+        if self.path is not None and self._arrow and survey.plain:
             for envelope, records in cuts(content, self.path):
                 batch = self._by_arrow(records)
                 if batch is not None:
                     return JsonPage(envelope, batch, batch.num_rows)
-        return self._by_orjson(content) if all_machine(numbers) else self._exactly(content)
+        return self._by_orjson(content) if all_machine(survey.numbers) else self._exactly(content)
 
     def _by_arrow(self, records: bytes) -> pa.RecordBatch | None:
         """The records, if Arrow reads them exactly; None if not."""
