@@ -76,15 +76,17 @@ def write(path: Path, rows: list[Row]) -> None:
         pq.write_table(pa.Table.from_pylist(rows), path)
 
 
-def pipeline(file_format: str, mode: str, contract: dict[str, str]) -> Pipeline:
+def pipeline(file_format: str, mode: str, contract: dict[str, str], key: tuple[str, ...] = ()) -> Pipeline:
     source: Row = {"connector": "drops", "stream": f"*.{file_format}", "mode": "full_refresh"}
-    if mode == "append":
+    if mode != "replace":
         source |= {"mode": "incremental", "cursor": {"field": "id"}}
     config = {
         "name": "p",
         "source": source,
         "quality": {"gate": {"max_rejected_share": 1}, "schema_contract": contract},
-        "destinations": [{"connector": name, "table": "t", "mode": mode} for name in TARGETS],
+        "destinations": [
+            {"connector": name, "table": "t", "mode": mode} | ({"key": list(key)} if key else {}) for name in TARGETS
+        ],
     }
     connectors = TARGETS | {"drops": {"type": "files", "root": "in", "format": file_format}}
     return Pipeline.from_config(config, connectors=connectors, store="store")
@@ -132,3 +134,23 @@ def test_a_change_between_two_runs(
     report = done.report
     for each in report.destinations.values():
         assert each.rows == report.read - report.rejected - report.filtered - report.deduplicated
+
+
+@pytest.mark.parametrize("key", [("code",), ("id", "code")])
+@pytest.mark.parametrize("file_format", ["csv", "jsonl", "parquet"])
+def test_another_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str, key: tuple[str, ...]) -> None:
+    """A new epoch replaces what the old key had loaded; what comes then is merged by the new one."""
+    monkeypatch.chdir(tmp_path)
+    drop = tmp_path / f"in/a.{file_format}"
+    write(drop, [{"id": 1, "code": "a"}, {"id": 2, "code": "b"}])
+    assert pipeline(file_format, "merge", {}, ("id",)).run().status == "success"
+    rows: list[Row] = [{"id": 1, "code": "a"}, {"id": 2, "code": "b"}, {"id": 3, "code": "c"}]
+    write(drop, rows)
+    made = pipeline(file_format, "merge", {}, key)
+    done = made.run(full_refresh=True)
+    assert done.status == "success", [str(error) for error in done.report.errors]
+    assert contents(tmp_path) == dict.fromkeys(TARGETS, rows)
+    newer = {**rows[2], "id": 4}  # the same row to the keys that leave the id out
+    write(drop.with_stem("b"), [newer])
+    assert made.run().status == "success"
+    assert contents(tmp_path) == dict.fromkeys(TARGETS, [*rows, newer] if "id" in key else [*rows[:2], newer])
