@@ -50,7 +50,8 @@ def _by_time(
     parts = {key: conditions(Window(partition=part), query.families)[0] for key, part in slices.items()}
     first = next(iter(parts.values()))
     bounds = sorted({bound for part in parts.values() for bound in (part.low, part.high) if bound})
-    keys = {bounds.index(part.low or "") + 1: key for key, part in parts.items()}
+    numbers = {bound: number for number, bound in enumerate(bounds, 1)}
+    keys = {numbers[part.low or ""]: key for key, part in parts.items()}
     array = ", ".join(literal(bound) for bound in bounds)
     field = f"{quote(first.field)}::{first.family}"
     rows = connection.execute(

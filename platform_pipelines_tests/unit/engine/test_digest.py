@@ -10,6 +10,7 @@ import pytest
 
 from platform_pipelines.engine import (
     RunRequest,
+    changed_partitions,
     dead_letters,
     newest_dead_letters,
     open_project,
@@ -121,6 +122,15 @@ def test_runs_and_replays_show_at_once(site: Site) -> None:
     third = site.told()
     assert third["state"]["feeds"][7]["epoch"] == 2
     assert third["count"] == len(KEYS) - 1 + 2
+
+
+def test_what_changed_at_the_source_is_told_by_the_watermarks_that_are_kept(site: Site) -> None:
+    for _ in range(2):
+        assert changed_partitions(site.project(), "p") == []
+    site.rows("k007", 8, day=2)
+    assert changed_partitions(site.project(), "p") == ["k007"]
+    run(site.project(), RunRequest(pipeline="p", partitions=("k007",)))
+    assert changed_partitions(site.project(), "p") == []
 
 
 def test_dead_letters_that_were_taken_up_are_told_of_no_more(site: Site) -> None:
