@@ -48,6 +48,15 @@ class Sink:
     def __exit__(self, *exc: object) -> None:
         self.api.__exit__(*exc)
 
+    def snapshot(self) -> tuple[Any, ...]:
+        """Its present state, for :meth:`restore`."""
+        return dict(self.stored), self.applied.copy(), dict(self._answered)
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        """Come back to a state that it was in."""
+        stored, applied, answered = state
+        self.stored, self.applied, self._answered = dict(stored), applied.copy(), dict(answered)
+
     @property
     def keys(self) -> list[str]:
         """The keys of all requests, in order."""

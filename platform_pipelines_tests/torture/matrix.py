@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import signal
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.engine import RunReport, dead_letters
 from platform_pipelines_tests.torture.crash import Bomb, Crash, Point, Recorder, hooked
-from platform_pipelines_tests.torture.site import Contents, Site, letters
+from platform_pipelines_tests.torture.site import Contents, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,7 +43,12 @@ class Attack:
     def prepared(cls, case: Case, root: Path, dsn: str) -> Attack:
         """Lead up to the run, keep that state, and see what one clean run does."""
         (root / "site").mkdir(parents=True)
-        attack = cls(case, Site(root / "site", dsn, case.targets))
+        return cls.on(case, Site(root / "site", dsn, case.targets))
+
+    @classmethod
+    def on(cls, case: Case, site: Site) -> Attack:
+        """The same on a site that is made already."""
+        attack = cls(case, site)
         attack.site.clear()
         case.prepare(attack.site)
         attack.site.keep()
@@ -129,7 +136,7 @@ class Attack:
             assert found == wanted, f"{what}: {name}: {found} instead of {wanted}"
 
     def _dead_letters(self) -> Contents:
-        return letters(dead_letters(self.site.project([], self.case.spec()), "p"))
+        return _letters(dead_letters(self.site.project([], self.case.spec()), "p"))
 
 
 def _checked(result: object, what: str = "the clean run") -> None:
@@ -137,3 +144,8 @@ def _checked(result: object, what: str = "the clean run") -> None:
     if not isinstance(result, RunReport):
         return
     assert result.error is None, f"{what}: {result.error}"
+
+
+def _letters(found: list[dict[str, Any]]) -> Contents:
+    """Dead letters, without which batch and run they are of."""
+    return Counter((json.dumps(item["record"], sort_keys=True), item["rule"]) for item in found)

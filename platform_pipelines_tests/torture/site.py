@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -98,17 +97,20 @@ class Site:
                 for name in self.targets
             ]
         }
-        connectors: dict[str, Connector] = {
+        connectors = self.connectors()
+        declared = {name: ConnectorSpec(name, each.type, {}, None, None) for name, each in connectors.items()}
+        catalog = Catalog(self.root, self.root, declared)
+        spec_ = pipeline_from_config(config, catalog, capabilities)
+        return Project(Catalog(self.root, self.root, declared, {spec_.name: spec_}), self.store, self.root, connectors)
+
+    def connectors(self) -> dict[str, Connector]:
+        return {
             "source": Paged(space=self.space),
             "duckdb": DuckDBConnector(type="duckdb", path=self.root / "out" / "w.duckdb"),
             "folder": FilesConnector(type="files", root=str(self.root / "lake"), format="parquet"),
             "csv": FilesConnector(type="files", root=str(self.root / "lake"), format="csv"),
             "postgres": PostgresConnector(dsn=self.dsn),
         }
-        declared = {name: ConnectorSpec(name, each.type, {}, None, None) for name, each in connectors.items()}
-        catalog = Catalog(self.root, self.root, declared)
-        spec_ = pipeline_from_config(config, catalog, capabilities)
-        return Project(Catalog(self.root, self.root, declared, {spec_.name: spec_}), self.store, self.root, connectors)
 
     @property
     def store(self) -> Store:
@@ -292,8 +294,3 @@ def unused_scratch(temporary: Path | None = None) -> Iterator[Path]:
                 yield path
             finally:
                 os.close(descriptor)
-
-
-def letters(found: list[dict[str, Any]]) -> Contents:
-    """Dead letters, without which batch and run they are of."""
-    return Counter((json.dumps(item["record"], sort_keys=True), item["rule"]) for item in found)

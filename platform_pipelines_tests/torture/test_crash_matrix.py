@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import platform_pipelines
+from platform_pipelines_tests.api_sink import Sink
+from platform_pipelines_tests.torture.api_site import API_CASES, ApiSite
 from platform_pipelines_tests.torture.cases import DESTINATIONS, Case, all_cases, pairwise
 from platform_pipelines_tests.torture.matrix import Attack
 from platform_pipelines_tests.torture.scan import sites
@@ -36,6 +38,9 @@ SAMPLED = 1
 TWICE = 1
 #: cases whose process really dies, by SIGKILL, and moments of each
 KILLED, MOMENTS = 8, 5
+#: moments of each case that writes to an API, of those around what is sent
+SENT = 2
+OF_AN_API = ("connectors/http", "store/feedlog.py:set_offset", "store/refusals.py")
 #: cases whose clean runs have every effect there is
 REPRESENTATIVE = [
     Case("two", "merge", "first"),
@@ -57,13 +62,13 @@ ELSEWHERE = {
     "store/effects.py": "passes them on; who calls it is looked at",
     "orchestration/steps.py": "orchestration/test_crashes.py",
     "http/tokens.py": "test_token_file.py",
-    "connectors/http_journal.py": "integration/test_http_destination.py: an API is no place the matrix can restore",
+    "connectors/http_journal.py": "test_dead_around_what_is_sent_to_an_api",
     "store/refusals.py:commit": "integration/test_http_destination.py",
     "store/totals.py:bring_forward": "sums of 256 batches and more, put in place whole; without them all is counted anew",
     "store/feedindex.py:_keep": "unit/store/test_feedindex.py: of 256 feeds and more; without it all are looked at",
     **{f"store/{name}.py:sweep": BEHIND_A_KILL for name in ("approvals", "feedlog", "keysnapshot", "schemas")},
     "scratch.py:sweep": BEHIND_A_KILL,
-    "store/feedlog.py:set_offset": "of destinations that keep nothing",
+    "store/feedlog.py:set_offset": "test_dead_around_what_is_sent_to_an_api",
     "connectors/duckdb_destination.py:_recreate": "columns that are re-created, with --allow-destructive",
 }
 
@@ -84,6 +89,30 @@ def test_dead_around_every_effect(destination: str, tmp_path: Path, postgres_dat
         failures += attack.failures(deaths)
         attack.close()
         cases(f"deaths around durable effects, {destination}", len(deaths))
+    assert failures == []
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("own_temporary_folder")
+def test_dead_around_what_is_sent_to_an_api(tmp_path: Path, cases: Count) -> None:
+    """A request that was under way is repeated with its key; an API that knows it takes it once."""
+    _, chance = seeded("crash matrix of an API")
+    seen: set[Point] = set()
+    failures: list[str] = []
+    for number, case in enumerate(API_CASES):
+        root = tmp_path / str(number) / "site"
+        root.mkdir(parents=True)
+        path = "/contacts" if case.mode == "append" else "/contacts/{id}"
+        with Sink() as sink:
+            attack = Attack.on(case, ApiSite(root, "", case.targets, sink=sink, path=path))
+            own = [n for n, point in enumerate(attack.points) if point.site.startswith(OF_AN_API)]
+            sent = chance.sample(own, min(len(own), SENT))
+            new = set(own) & set(attack.first_of_each(seen))
+            deaths: list[tuple[int, ...]] = [(moment,) for moment in sorted({*new, *sent})]
+            deaths.append(tuple(chance.sample(range(len(attack.points)), 2)))
+            failures += attack.failures(deaths)
+            attack.close()
+        cases("deaths around what is sent to an API", len(deaths))
     assert failures == []
 
 
