@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from platform_pipelines.spec import secrets
 from platform_pipelines_tests import counts
 from platform_pipelines_tests.servers import postgres
 
@@ -27,6 +28,17 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
 def cases(record_property: Callable[[str, object], None]) -> Callable[[str, int], None]:
     """Say what was attacked, with how many cases; the end of the suite sums it up."""
     return lambda what, number: record_property(counts.PROPERTY, (what, number))
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_one_test() -> Iterator[None]:
+    """What a test keeps secret, such as the address of its server, is none in the next: ports are used again."""
+    before = frozenset(secrets._forms)
+    yield
+    if secrets._forms != before:
+        with secrets._lock:
+            secrets._forms.intersection_update(before)
+            secrets._pattern = None
 
 
 @pytest.fixture(scope="session")
