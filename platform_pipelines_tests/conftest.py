@@ -31,13 +31,13 @@ def cases(record_property: Callable[[str, object], None]) -> Callable[[str, int]
 
 
 @pytest.fixture(autouse=True)
-def _secrets_of_one_test() -> Iterator[None]:
-    """What a test keeps secret, such as the address of its server, is none in the next: ports are used again."""
-    before = frozenset(secrets._forms)
+def _secret_addresses_of_one_test() -> Iterator[None]:
+    """The address of a test's server that it kept secret is none in the next: ports are used again."""
     yield
-    if secrets._forms != before:
+    addresses = {form for form in secrets._forms if form.startswith("http://127.0.0.1:")}
+    if addresses:
         with secrets._lock:
-            secrets._forms.intersection_update(before)
+            secrets._forms.difference_update(addresses)
             secrets._pattern = None
 
 
