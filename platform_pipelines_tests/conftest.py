@@ -31,14 +31,13 @@ def cases(record_property: Callable[[str, object], None]) -> Callable[[str, int]
 
 
 @pytest.fixture(autouse=True)
-def _secret_addresses_of_one_test() -> Iterator[None]:
-    """The address of a test's server that it kept secret is none in the next: ports are used again."""
+def _secrets_of_one_test() -> Iterator[None]:
+    """What a test makes secret is none in the next: each shows by itself what is masked, and ports are used again."""
+    before = frozenset(secrets._forms)
     yield
-    addresses = {form for form in secrets._forms if form.startswith("http://127.0.0.1:")}
-    if addresses:
-        with secrets._lock:
-            secrets._forms.difference_update(addresses)
-            secrets._pattern = None
+    with secrets._lock:
+        secrets._forms.intersection_update(before)
+        secrets._pattern = None
 
 
 @pytest.fixture(scope="session")

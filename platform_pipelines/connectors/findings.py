@@ -11,7 +11,7 @@ import types
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from platform_pipelines.errors import SpecError
 from platform_pipelines.spec.nearest import nearest
@@ -56,7 +56,8 @@ def _sentence(spec: ConnectorSpec, cls: type[BaseModel], error: ErrorDetails) ->
         return f"the key `{where}` is missing. Keys: {', '.join(_keys(cls, error['loc'][:-1]))}."
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return _untagged(where, error)
-    return _about_value(where if path else "", _at(spec.config, path), error)
+    secret = SecretStr in _kinds(cls, error["loc"])  # written in plain, it is not shown for that
+    return _about_value(where if path else "", None if secret else _at(spec.config, path), error)
 
 
 def _about_value(where: str, written: Any, error: ErrorDetails) -> str:  # noqa: ANN401 - any YAML value
@@ -118,12 +119,17 @@ def _at(config: Any, path: Place) -> Any:  # noqa: ANN401 - any YAML value
 
 def _keys(cls: type[BaseModel], path: Place) -> list[str]:
     """The keys that may stand at a place."""
+    models = [each for each in _kinds(cls, path) if isinstance(each, type) and issubclass(each, BaseModel)]
+    return list(dict.fromkeys(f.alias or name for each in models for name, f in each.model_fields.items()))
+
+
+def _kinds(cls: type[BaseModel], path: Place) -> list[Any]:
+    """What may stand at a place."""
     current: list[Any] = [cls]
     for part in path:
         tagged = [each for each in current if _tag(each) == part]
         current = tagged if tagged and len(current) > 1 else [inner for each in current for inner in _inner(each, part)]
-    models = [each for each in current if isinstance(each, type) and issubclass(each, BaseModel)]
-    return list(dict.fromkeys(f.alias or name for each in models for name, f in each.model_fields.items()))
+    return current
 
 
 def _inner(kind: Any, part: int | str) -> Iterator[Any]:  # noqa: ANN401 - any annotation

@@ -24,12 +24,15 @@ from platform_pipelines.spec.secret_logs import guard
 _REFERENCE = re.compile(r"\$\{(?P<scheme>[a-z]+)://(?P<body>[^}]*)\}")
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<given>:-(?P<default>.*))?", re.DOTALL)
 _PASSWORD = re.compile(r"://[^\s/@:]*:(?P<password>[^\s/]*)@")
+#: in a URL whose password is not percent-encoded: up to the last ``@``, whatever stands before it
+_UNENCODED = re.compile(r"\s*[A-Za-z][\w+.-]*://[^\s/@:]*:(?P<password>.+)@", re.DOTALL)
 _PASSWORD_WORD = re.compile(
     r"\b(?:password|passwd|pwd|token|secret|sslpassword)\s*=\s*(?P<password>'[^']*'|[^\s;&]+)", re.IGNORECASE
 )
 _WORD_AND_PASSWORD = re.compile(
     r"(?P<word>\b(?:password|passwd|pwd|sslpassword)=)(?P<password>'[^'\s]*'|[^\s;&'\"`,)]+)", re.IGNORECASE
 )
+_PATH = re.compile(r"[\w./~-]+")
 _GSM = re.compile(r"projects/[^/]+/secrets/[^/]+(/versions/[^/]+)?")
 _SHORTEST = 4
 _SHORTEST_LINE = 8
@@ -159,6 +162,7 @@ def _compiled() -> re.Pattern[str] | None:
 def _passwords(secret: str) -> set[str]:
     found = {match["password"].strip("'") for match in _PASSWORD_WORD.finditer(secret)}
     found |= {match["password"] for match in _PASSWORD.finditer(secret)}
+    found |= {match["password"] for match in [_UNENCODED.match(secret)] if match}
     return found | {unquote(each) for each in found}
 
 
@@ -170,6 +174,11 @@ def _replacement(match: re.Match[str]) -> str:
         msg = f"Unknown secret reference ${{{scheme}://…}}. Allowed: {known}."
         raise SecretError(msg)
     return reader(body, match[0])
+
+
+def _shown(body: str, reference: str) -> str:
+    """A wrong reference for a message; without its body unless that looks like a path: it may be the secret itself."""
+    return reference if _PATH.fullmatch(body) else f"{reference.partition('://')[0]}://…}}"
 
 
 def _from_environment(body: str, reference: str) -> str:
@@ -193,7 +202,8 @@ def _from_environment(body: str, reference: str) -> str:
 
 def _from_file(body: str, reference: str) -> str:
     if not body.startswith("/"):
-        msg = f"{reference}: the path must be absolute. Write ${{file:///path/to/secret}} with three slashes."
+        shown = _shown(body, reference)
+        msg = f"{shown}: the path must be absolute. Write ${{file:///path/to/secret}} with three slashes."
         raise SecretError(msg)
     try:
         secret = Path(body).read_text(encoding="utf-8").rstrip("\r\n")
@@ -209,9 +219,8 @@ def _from_file(body: str, reference: str) -> str:
 
 def _from_secret_manager(body: str, reference: str) -> str:
     if not _GSM.fullmatch(body):
-        msg = (
-            f"{reference}: write ${{gsm://projects/PROJECT/secrets/NAME}}, with /versions/N at the end for one version."
-        )
+        shown = _shown(body, reference)
+        msg = f"{shown}: write ${{gsm://projects/PROJECT/secrets/NAME}}, with /versions/N at the end for one version."
         raise SecretError(msg)
     try:
         from google.cloud import secretmanager  # type: ignore[attr-defined,import-not-found,import-untyped,unused-ignore]
