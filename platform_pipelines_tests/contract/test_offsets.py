@@ -21,7 +21,16 @@ OWN = [Feed("people"), Feed("people", "eu"), Feed("people", "it's 100%_/x"), Fee
 OTHERS = [Feed("people2"), Feed("people2", "eu"), Feed("peopl_", "eu"), Feed("People", "eu")]
 
 
-def check(connector: Any) -> None:
+@pytest.fixture(params=["duckdb", "files", "postgres"])
+def connector(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    if request.param == "postgres":
+        return PostgresConnector(dsn=request.getfixturevalue("postgres_database"))
+    if request.param == "files":
+        return FilesConnector(root=str(tmp_path / "lake"), format="parquet")
+    return DuckDBConnector(path=str(tmp_path / "w.duckdb"))
+
+
+def test_offsets_of_all_feeds_of_a_pipeline(connector: Any) -> None:
     assert isinstance(connector, OffsetLister)
     assert connector.offsets("people", "raw.t") == {}
     for number, feed in enumerate((*OWN, *OTHERS)):
@@ -33,16 +42,3 @@ def check(connector: Any) -> None:
     assert told == {feed.id: connector.offset(feed, "raw.t") for feed in OWN}
     assert {offset.sequence for offset in told.values()} == {1, 2}
     assert connector.offsets("people", "raw.third") == {}
-
-
-@pytest.mark.parametrize("name", ["duckdb", "files"])
-def test_embedded_destinations(tmp_path: Path, name: str) -> None:
-    made: dict[str, Any] = {
-        "duckdb": DuckDBConnector(path=str(tmp_path / "w.duckdb")),
-        "files": FilesConnector(root=str(tmp_path / "lake"), format="parquet"),
-    }
-    check(made[name])
-
-
-def test_postgres(postgres_database: str) -> None:
-    check(PostgresConnector(dsn=postgres_database))

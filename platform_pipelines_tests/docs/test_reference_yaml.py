@@ -11,6 +11,7 @@ from platform_pipelines.spec.quality import QualitySpec
 from platform_pipelines.spec.transform import KINDS, SETTINGS, TransformSpec
 from platform_pipelines.transforms import chain
 from platform_pipelines_tests.docs.pages import ROOT, Block, blocks
+from platform_pipelines_tests.refusals import refusal
 
 
 def fragments(name: str) -> list[Any]:
@@ -26,10 +27,13 @@ def test_quality_fragments_are_valid(block: Block) -> None:
 
 @pytest.mark.parametrize("block", fragments("transforms.md"))
 def test_transform_fragments_are_valid(block: Block) -> None:
+    said = {}
     for item in parse(block.body.encode(), "page"):
         settings = {key: item[key] for key in SETTINGS if key in item}
         ((kind, body),) = ((key, value) for key, value in item.items() if key not in SETTINGS)
-        chain.check([TransformSpec(kind=kind, body=body, **{"label": kind, **settings})])
+        said[kind] = refusal(chain.check, [TransformSpec(kind=kind, body=body, **{"label": kind, **settings})])
+    assert said
+    assert set(said.values()) == {None}, said
 
 
 def test_every_kind_has_a_fragment() -> None:

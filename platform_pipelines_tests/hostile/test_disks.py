@@ -44,6 +44,33 @@ RUN = "from platform_pipelines.cli.main import main; sys.argv = ['pipelines', *s
 
 
 @dataclass
+class Told:
+    """How a run ended, as a person sees it."""
+
+    code: int
+    report: dict[str, Any]
+    printed: str
+
+    @property
+    def outcome(self) -> tuple[int, str]:
+        return self.code, self.report["status"]
+
+    @property
+    def failed(self) -> bool:
+        return self.code in {1, 2, 4} and self.report["status"] in {"failed", "partial"}
+
+    @property
+    def errors(self) -> str:
+        own, each = self.report["error"], (each["error"] for each in self.report["destinations"].values())
+        return " ".join(filter(None, [own, *each]))
+
+    @property
+    def plainly(self) -> bool:
+        """With a message for people, and none of our own asserts or tracebacks."""
+        return bool(self.errors) and "not foreseen" not in self.errors and "Traceback" not in self.printed
+
+
+@dataclass
 class Site:
     """A project whose landing log, output and scratch lie in folders of their own."""
 
@@ -58,7 +85,7 @@ class Site:
         lines = (f"{number},{TEXT(hash((number, 'x')) & (2**128 - 1))}\n" for number in range(ROWS))
         (self.root / "in/rows.csv").write_text("id,text\n" + "".join(lines))
 
-    def run(self, limit: int | None = None) -> tuple[int, dict[str, Any], str]:
+    def run(self, limit: int | None = None) -> Told:
         """Run the pipeline as a process of its own, which may write files of so many bytes."""
         program = f"{PROGRAM.format(limit)} {RUN}" if limit else f"import sys; {RUN}"
         variables = {"PIPELINES_DEFS": "defs", "PIPELINES_STORE": "store", "TMPDIR": str(self.root / "scratch")}
@@ -70,7 +97,7 @@ class Site:
             text=True,
             check=False,
         )
-        return done.returncode, json.loads(done.stdout), done.stderr
+        return Told(done.returncode, json.loads(done.stdout), done.stderr)
 
     def loaded(self) -> list[set[tuple[Any, ...]]]:
         """The rows of both destinations."""
@@ -81,12 +108,12 @@ class Site:
         batches = [batch.select(["id", "text"]) for page in pages for batch in page.batches]
         return [rows, {tuple(row.values()) for batch in batches for row in batch.to_pylist()}]
 
-    def assert_clean(self) -> None:
+    def expected(self) -> list[set[tuple[Any, ...]]]:
         """What one run on a good disk would have left: each row once."""
         lines = (self.root / "in/rows.csv").read_text().splitlines()[1:]
         newest = {int(number): text for number, text in (line.split(",") for line in lines)}
         expected = {(number, text) for number, text in newest.items() if number <= 39_990}
-        assert self.loaded() == [expected, expected]
+        return [expected, expected]
 
 
 @contextlib.contextmanager
@@ -105,21 +132,14 @@ def remount(folder: Path, options: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
 
 
-def assert_told(code: int, report: dict[str, Any], printed: str) -> None:
-    """The run failed with one message for people, and none of our own asserts or tracebacks."""
-    assert code in {1, 2, 4}, printed
-    assert report["status"] in {"failed", "partial"}
-    errors = " ".join(filter(None, [report["error"], *(each["error"] for each in report["destinations"].values())]))
-    assert errors
-    assert "not foreseen" not in errors, errors
-    assert "Traceback" not in printed
-
-
 @pytest.mark.parametrize("limit", [1 << 10, 200 << 10, SMALL])
 def test_files_that_may_not_grow(tmp_path: Path, limit: int) -> None:
     site = Site(tmp_path)
-    assert_told(*site.run(limit))
-    assert_mended(site)
+    told = site.run(limit)
+    assert told.failed, told
+    assert told.plainly, told
+    assert site.run().outcome == (0, "success")
+    assert site.loaded() == site.expected()
 
 
 @pytest.mark.parametrize(
@@ -129,10 +149,13 @@ def test_a_disk_that_fills_up(tmp_path: Path, scarce: str, size: int) -> None:
     site = Site(tmp_path)
     with mounted(tmp_path / scarce, size) as small:
         # where nobody may mount, no file may grow beyond the size instead
-        assert_told(*site.run(None if small else size))
+        told = site.run(None if small else size)
+        assert told.failed, told
+        assert told.plainly, told
         if small:
             remount(tmp_path / scarce, f"size={LARGE}")
-        assert_mended(site)
+        assert site.run().outcome == (0, "success")
+        assert site.loaded() == site.expected()
 
 
 @pytest.mark.parametrize("scarce", ["store", "out"])
@@ -141,13 +164,16 @@ def test_a_disk_that_turns_read_only(tmp_path: Path, scarce: str) -> None:
     with mounted(tmp_path / scarce, LARGE) as own:
         if not own and os.geteuid() == 0:
             pytest.skip("root may write everywhere, and may not mount here: there is no read-only disk to be had")
-        assert site.run()[0] == 0
+        assert site.run().code == 0
         with (tmp_path / "in/rows.csv").open("a") as file:
             file.write(f"{ROWS},more\n")
         turn(tmp_path / scarce, own=own, writable=False)
-        assert_told(*site.run())
+        told = site.run()
+        assert told.failed, told
+        assert told.plainly, told
         turn(tmp_path / scarce, own=own, writable=True)
-        assert_mended(site)
+        assert site.run().outcome == (0, "success")
+        assert site.loaded() == site.expected()
 
 
 def turn(folder: Path, *, own: bool, writable: bool) -> None:
@@ -157,10 +183,3 @@ def turn(folder: Path, *, own: bool, writable: bool) -> None:
         return
     for path in [folder, *(each for each in folder.rglob("*") if each.is_dir())]:
         path.chmod(0o755 if writable else 0o555)
-
-
-def assert_mended(site: Site) -> None:
-    """The next run, once the cause is gone, leaves what one clean run would have."""
-    code, report, printed = site.run()
-    assert (code, report["status"]) == (0, "success"), printed
-    site.assert_clean()

@@ -15,6 +15,7 @@ from platform_pipelines.engine import RunRequest, run
 from platform_pipelines.errors import ConnectError, PipelinesError, SpecErrors, UsageError
 from platform_pipelines.model import Stream, Window
 from platform_pipelines.spec import load_catalog
+from platform_pipelines_tests.refusals import refusal
 from platform_pipelines_tests.unit.engine.world import World
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ def test_a_mistyped_sqlite_path_makes_no_database(tmp_path: Path) -> None:
 
 
 def test_sqlite_in_memory_has_no_path() -> None:
-    SqlConnector(url="sqlite://").check()
-    SqlConnector(url="sqlite:///:memory:").check()
+    assert refusal(SqlConnector(url="sqlite://").check) is None
+    assert refusal(SqlConnector(url="sqlite:///:memory:").check) is None
 
 
 def test_a_folder_in_place_of_a_duckdb_file_is_called_one(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.engine import RunReport, dead_letters
@@ -15,7 +16,7 @@ from platform_pipelines_tests.torture.crash import Bomb, Crash, Point, Recorder,
 from platform_pipelines_tests.torture.site import Contents, Site
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from platform_pipelines_tests.torture.cases import Case
@@ -81,8 +82,11 @@ class Attack:
                 ended += 1
         return ended
 
-    def killed_at(self, number: int, zygote: Zygote, temporary: Path) -> None:
-        """Let a process of its own be killed at one moment, run again, compare."""
+    def kills(self, numbers: Iterable[int], zygote: Zygote, temporary: Path) -> list[str]:
+        """Let processes of their own be killed, each at one of these moments; what was not as it should be."""
+        return self._failures(partial(self._killed_at, number, zygote, temporary) for number in numbers)
+
+    def _killed_at(self, number: int, zygote: Zygote, temporary: Path) -> None:
         self.site.restore()
         names = (self.case.destination, self.case.mode, self.case.kind)
         status = zygote.case(self.site.root, self.site.dsn, names, temporary, number)
@@ -108,10 +112,14 @@ class Attack:
 
     def failures(self, deaths: Iterable[Sequence[int]]) -> list[str]:
         """Die each of these deaths, of one moment or several; what was not as it should be."""
+        return self._failures(partial(self.die_at, *numbers) for numbers in deaths)
+
+    @staticmethod
+    def _failures(attacks: Iterable[Callable[[], None]]) -> list[str]:
         found = []
-        for numbers in deaths:
+        for attack in attacks:
             try:
-                self.die_at(*numbers)
+                attack()
             except AssertionError as error:
                 found.append(str(error))
         return found

@@ -122,12 +122,14 @@ def test_killed_around_effects(
 ) -> None:
     """What a dead process holds in memory, open files and sessions is gone, too."""
     _, chance = seeded("SIGKILL at effects")
+    failures: list[str] = []
     for number, case in enumerate(chance.sample(all_cases(), KILLED)):
         attack = Attack.prepared(case, tmp_path / str(number), postgres_database)
-        for moment in chance.sample(range(len(attack.points)), MOMENTS):
-            attack.killed_at(moment, zygote, own_temporary_folder)
+        moments = chance.sample(range(len(attack.points)), MOMENTS)
+        failures += attack.kills(moments, zygote, own_temporary_folder)
         attack.close()
     cases("SIGKILL around durable effects", KILLED * MOMENTS)
+    assert failures == []
 
 
 @pytest.mark.usefixtures("own_temporary_folder")

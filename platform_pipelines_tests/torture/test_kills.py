@@ -43,12 +43,18 @@ def test_dagster_killed_and_run_again_by_the_command_line(
     tmp_path: Path, zygote: Zygote, postgres_database: str, cases: Count
 ) -> None:
     _, chance = seeded("kills of Dagster")
-    kill_dagster(DAGSTER_KILLS, Field(tmp_path / "field", zygote, chance, postgres_database, tmp_path / "tmp"), chance)
+    field = Field(tmp_path / "field", zygote, chance, postgres_database, tmp_path / "tmp")
+    assert kill_dagster(DAGSTER_KILLS, field, chance) == [0] * DAGSTER_KILLS
     cases("SIGKILL of Dagster's runs", DAGSTER_KILLS)
 
 
-def kill_dagster(kills: int, field: Field, chance: random.Random) -> None:
-    """Kill runs of Dagster in the middle; the command line goes on from there, and compares."""
+def kill_dagster(kills: int, field: Field, chance: random.Random) -> list[int]:
+    """Kill runs of Dagster in the middle; the command line goes on from there, and compares.
+
+    Returns:
+        The exit code of the command line after each kill.
+    """
+    statuses = []
     field.prepare()
     field.add()
     started = time.monotonic()
@@ -60,7 +66,9 @@ def kill_dagster(kills: int, field: Field, chance: random.Random) -> None:
         time.sleep(length * chance.uniform(0.6, 1))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        statuses.append(field.run())
         field.verify(f"kill {kill + 1} of Dagster")
+    return statuses
 
 
 def _materialize(field: Field) -> subprocess.Popen[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +16,18 @@ from platform_pipelines.isolated.language import compile_text
 from platform_pipelines_tests.unit.isolated.conftest import raw, run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from platform_pipelines.isolated.limits import Limits
 
 ATTEMPTS = {
     "read a file": "os.open('/etc/passwd', 0)",
     "read a file by io": "builtins.open('/etc/hostname')",
     "read its own text": "builtins.open(sys.modules['os'].__file__)",
-    "write a file": "os.open('/tmp/pipelines-escaped', 65, 0o666)",
-    "make a folder": "os.mkdir('/tmp/pipelines-escaped')",
+    "write a file": "os.open(FOLDER + '/escaped', 65, 0o666)",
+    "make a folder": "os.mkdir(FOLDER + '/escaped')",
     "list a folder": "os.listdir('/')",
-    "remove a file": "os.unlink('/tmp/pipelines-escaped')",
+    "remove a file": "os.unlink(FOLDER + '/there')",
     "look at the parent": "os.listdir(f'/proc/{os.getppid()}')",
     "the parent's environment": "os.open('/proc/1/environ', 0)",
     "its own memory by proc": "os.open('/proc/self/mem', 2)",
@@ -82,6 +85,7 @@ ATTACK = """
 libc = ctypes.CDLL(None, use_errno=True)
 NUMBERS = %r
 DESCRIPTOR = %r
+FOLDER = %r
 def checked(result):
     if result < 0 or result == 32512:
         raise PermissionError(result)
@@ -103,12 +107,21 @@ def transform(record):
 
 
 @pytest.fixture(scope="module")
-def outcomes() -> dict[str, str]:
+def folder() -> Iterator[Path]:
+    """A folder in which anybody may write, with one file."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        (Path(name) / "there").touch()
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def outcomes(folder: Path) -> dict[str, str]:
     readable, writable = os.pipe()
     os.set_inheritable(writable, True)  # noqa: FBT003 - a boolean is all it takes
     numbers = {name: pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name) for name in _CALLS}
     try:
-        ran = run(raw(ATTACK % (numbers, writable)), list(ATTEMPTS.values()))
+        ran = run(raw(ATTACK % (numbers, writable, str(folder))), list(ATTEMPTS.values()))
     finally:
         os.close(writable)
     assert os.read(readable, 1) == b""
@@ -117,10 +130,10 @@ def outcomes() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
-def test_the_kernel_refuses(attempt: str, outcomes: dict[str, str]) -> None:
+def test_the_kernel_refuses(attempt: str, outcomes: dict[str, str], folder: Path) -> None:
     refused = ("PermissionError", "Operation not permitted", "can't start new thread", "not allowed to raise")
     assert any(word in outcomes[attempt] for word in refused), outcomes[attempt]
-    assert not Path("/tmp/pipelines-escaped").exists()  # noqa: S108 - where the attacks above write
+    assert [path.name for path in folder.iterdir()] == ["there"]
 
 
 def test_there_is_nothing_to_read() -> None:

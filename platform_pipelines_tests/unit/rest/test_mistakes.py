@@ -7,6 +7,7 @@ import pytest
 from platform_pipelines.connectors.registry import capabilities, check_config
 from platform_pipelines.errors import SpecError
 from platform_pipelines.spec.loader import load_catalog
+from platform_pipelines_tests.refusals import refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,4 +110,4 @@ def test_any_stream_may_be_named_where_one_says_what_others_look_like(tmp_path: 
 
 def test_a_configuration_without_mistakes_passes_though_secrets_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "connectors.yaml").write_text(CONNECTORS)
-    check_config(load_catalog(tmp_path).connectors["api"])
+    assert refusal(check_config, load_catalog(tmp_path).connectors["api"]) is None

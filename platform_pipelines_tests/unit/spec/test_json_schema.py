@@ -45,13 +45,17 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return copy
 
 
+def complaints(validator: jsonschema.Draft202012Validator, document: Any) -> list[str]:
+    return [error.message for error in validator.iter_errors(document)]
+
+
 def test_it_is_of_the_draft_that_it_names() -> None:
     assert json_schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
 def test_canonical_and_short_form_are_valid(validator: jsonschema.Draft202012Validator) -> None:
-    validator.validate(CANONICAL)
-    validator.validate(SHORT)
+    assert complaints(validator, CANONICAL) == []
+    assert complaints(validator, SHORT) == []
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,7 @@ def test_canonical_and_short_form_are_valid(validator: jsonschema.Draft202012Val
     ],
 )
 def test_variants_are_valid(validator: jsonschema.Draft202012Validator, path: str, value: Any) -> None:
-    validator.validate(changed(path, value))
+    assert complaints(validator, changed(path, value)) == []
 
 
 @pytest.mark.parametrize(

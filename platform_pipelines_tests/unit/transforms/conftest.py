@@ -6,7 +6,7 @@ import pytest
 
 from platform_pipelines import duck
 from platform_pipelines.spec.transform import SETTINGS, TransformSpec
-from platform_pipelines.transforms import chain
+from platform_pipelines.transforms import chain, python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 def rejects(bench: Bench, done: Any) -> list[tuple[Any, ...]]:
     return [row for each in done.rejects for row in bench.read(each.relation)]
+
+
+def in_chunks_of(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """Let a Python text be given so many rows at once, from the first chunk on."""
+    monkeypatch.setattr(python, "_FIRST_ROWS", rows)
+    monkeypatch.setattr(python, "_ROWS", rows)
 
 
 @pytest.fixture

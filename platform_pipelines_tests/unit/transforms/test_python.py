@@ -8,8 +8,7 @@ import pytest
 
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.relations import columns
-from platform_pipelines.transforms import python
-from platform_pipelines_tests.unit.transforms.conftest import rejects
+from platform_pipelines_tests.unit.transforms.conftest import in_chunks_of, rejects
 
 if TYPE_CHECKING:
     from platform_pipelines_tests.unit.transforms.conftest import Bench
@@ -203,8 +202,7 @@ MIXED = [
 def test_values_of_several_kinds(  # noqa: PLR0913, PLR0917 - columns of the table above
     bench: Bench, monkeypatch: pytest.MonkeyPatch, value: str, kind: str, rejected: int, size: int
 ) -> None:
-    monkeypatch.setattr(python, "_FIRST_ROWS", size)
-    monkeypatch.setattr(python, "_ROWS", size)
+    in_chunks_of(monkeypatch, size)
     text = (
         f"from decimal import Decimal\nfrom datetime import date, datetime, UTC\nrecord['x'] = {value}\nreturn record"
     )
@@ -217,8 +215,7 @@ def test_values_of_several_kinds(  # noqa: PLR0913, PLR0917 - columns of the tab
 
 
 def test_a_schema_that_grows_over_chunks_keeps_the_order_of_rows(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(python, "_FIRST_ROWS", 10)
-    monkeypatch.setattr(python, "_ROWS", 10)
+    in_chunks_of(monkeypatch, 10)
     text = (
         "if record['id'] >= 20: record['late'] = 'x'\nif record['id'] >= 30: record['n'] = 300\n"
         "if record['id'] >= 40: record['n'] = 1.5\nreturn record"

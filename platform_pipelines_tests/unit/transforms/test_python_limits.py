@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from platform_pipelines.errors import InvalidData, SpecError
-from platform_pipelines.transforms import python
-from platform_pipelines_tests.unit.transforms.conftest import rejects
+from platform_pipelines_tests.unit.transforms.conftest import in_chunks_of, rejects
 
 if TYPE_CHECKING:
     from platform_pipelines_tests.unit.transforms.conftest import Bench
@@ -42,8 +41,7 @@ def test_forbidden_words_are_refused_with_label_and_line(bench: Bench) -> None:
 
 
 def test_what_one_chunk_does_to_a_module_the_next_does_not_find(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(python, "_FIRST_ROWS", 1)
-    monkeypatch.setattr(python, "_ROWS", 1)
+    in_chunks_of(monkeypatch, 1)
     text = (
         "import decimal, random, urllib.parse\nif record['id'] == 0:\n"
         "  held = decimal.localcontext(prec=2)\n  decimal.getcontext().traps[decimal.InvalidOperation] = False\n  random.seed(1)\n"
