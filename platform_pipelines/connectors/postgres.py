@@ -15,7 +15,7 @@ from platform_pipelines import durable
 from platform_pipelines.connectors import postgres_source as source
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.connectors.postgres_columns import classify
-from platform_pipelines.connectors.postgres_destination import PostgresLoad
+from platform_pipelines.connectors.postgres_destination import PostgresLoad, conflicts_named
 from platform_pipelines.connectors.postgres_engine import engine
 from platform_pipelines.connectors.postgres_partitions import partition_cursors
 from platform_pipelines.connectors.postgres_session import READER, WRITER, session
@@ -152,6 +152,7 @@ class PostgresConnector(Connector):
             encoder = stack.enter_context(engine())
             connection = stack.enter_context(self._session(WRITER))
             stack.enter_context(refused(f"Rows do not fit into {load.table}"))
+            stack.enter_context(conflicts_named(load))
             stack.enter_context(durable.committing(connection.transaction(), load.table))
             return run_load(PostgresLoad(connection, load, encoder), name, load, batches)
 

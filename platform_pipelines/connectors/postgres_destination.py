@@ -6,13 +6,14 @@ Everything happens in one transaction. The order of steps is left to
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import durable
 from platform_pipelines.connectors.postgres_copy import copy_rows, original_error
 from platform_pipelines.connectors.postgres_wire import wire
 from platform_pipelines.duck import literal, quote
-from platform_pipelines.errors import SchemaDrift
+from platform_pipelines.errors import InvalidData, SchemaDrift
 from platform_pipelines.sql import offsets, postgres_types
 from platform_pipelines.sql.arrivals import Arrivals
 from platform_pipelines.sql.arrow_types import PG_DOMAIN, PG_TYPE, from_arrow, plain_type
@@ -21,6 +22,8 @@ from platform_pipelines.sql.script import STAGE
 from platform_pipelines.sql.tables import FEED, check_count, check_lengths
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import duckdb
     import psycopg
     import pyarrow as pa
@@ -177,7 +180,7 @@ class PostgresLoad:
         """Take back what the feed had loaded by another key, then change the primary key.
 
         Raises:
-            SchemaDrift: nobody allowed it.
+            SchemaDrift: nobody allowed it, or rows of others have no such key.
         """
         if not self._load.allow_destructive:
             msg = (
@@ -187,6 +190,14 @@ class PostgresLoad:
             raise SchemaDrift(msg)
         if FEED in (self.columns(table) or {}):
             self.execute(f"delete from {table.sql} where {quote(FEED)} = {literal(self._load.feed.id)}")
+        none = " or ".join(f"{quote(name)} is null" for name in self._load.key)
+        if self.query(f"select 1 from {table.sql} where {none} limit 1"):
+            msg = (
+                f"{self._load.table} holds rows of other feeds that have no {', '.join(self._load.key)}, so that "
+                "cannot become its primary key. Load into a new `table`, or drop this one and load every feed anew by "
+                "`pipelines run NAME --full-refresh`."
+            )
+            raise SchemaDrift(msg)
         self.execute(statement)
 
     def _restore_domain(self, table: TableName, column: Column) -> None:
@@ -257,3 +268,27 @@ class PostgresLoad:
                 raise
             raise original from error
         return rows
+
+
+@contextlib.contextmanager
+def conflicts_named(load: Load) -> Iterator[None]:
+    """Say of a unique constraint that refuses a row of a merge that it is another than the key.
+
+    Raises:
+        InvalidData: with what to do about it.
+    """
+    from psycopg import errors
+
+    try:
+        yield
+    except errors.UniqueViolation as error:
+        found = error.diag.message_detail or ""
+        if load.mode != "merge" or found.startswith(f"Key ({', '.join(load.key)})="):
+            raise
+        msg = (
+            f"The constraint {error.diag.constraint_name!r} of {load.table} refuses a row: {found} The key of this "
+            f"destination is another ({', '.join(load.key)}). If it was changed, load everything anew by "
+            "`pipelines run NAME --full-refresh --allow-destructive`; else drop the constraint, or choose its columns "
+            "as the key."
+        )
+        raise InvalidData(msg) from error

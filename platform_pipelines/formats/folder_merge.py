@@ -18,6 +18,7 @@ from platform_pipelines.formats.versions import kept_columns, removes, same_key,
 from platform_pipelines.formats.workspace import Workspace
 from platform_pipelines.model import Receipt, Stream, Window
 from platform_pipelines.rows import all_but
+from platform_pipelines.sql.keys import need_key, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,6 +50,9 @@ def merge(
 
     Returns:
         The live files that stay as they are, and what was counted.
+
+    Raises:
+        InvalidData: the rows that are there lack the key, or several of them share it.
     """
     workspace = Workspace()
     connection = duck.connect()
@@ -56,6 +60,8 @@ def merge(
         live = {_as_parquet(f, manifest, writer, workspace): f for f in manifest.files}
         stage = list(_stage(load, batches, workspace))
         columns = tuple(_columns(live))
+        if live:
+            need_key(columns, load)
         work = _Merge(connection, load, live, stage, columns, lost)
         _match(work)
         receipt = _count(work)
@@ -126,6 +132,20 @@ def _match(work: _Merge) -> None:
         f"from {stage} s left join ({_relation(list(work.live))} t join (values {feeds}) o(path, feed) "
         f"on o.path = t.filename) on {same_key(load)}"
     )
+    if load.mode == "merge":
+        _need_one_each(work)
+
+
+def _need_one_each(work: _Merge) -> None:
+    """See that a staged row replaces one row at most, beside those that a new epoch replaces anyhow.
+
+    Raises:
+        InvalidData: the table holds a key twice.
+    """
+    own = [str(path) for path, file in work.live.items() if work.load.fresh and file.feed == work.load.feed.id]
+    query = "select 1 from found where wins and not list_contains(?, f) group by sf, sn having count(*) > 1 limit 1"
+    if work.connection.execute(query, [own]).fetchone():
+        raise repeated(work.load.table, work.load)
 
 
 def _count(work: _Merge) -> Receipt:

@@ -14,11 +14,13 @@ from platform_pipelines.formats.versions import RESERVED, kept_columns, lost_col
 from platform_pipelines.model import Receipt
 from platform_pipelines.rows import all_but
 from platform_pipelines.sql.dialect import DUCKDB
+from platform_pipelines.sql.keys import need_key, repeated
 from platform_pipelines.sql.predicates import families, window_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import duckdb
     import pyarrow as pa
 
     from platform_pipelines.model import Feed, Load, Window
@@ -57,7 +59,11 @@ def select(table: pa.Table, window: Window) -> pa.Table:
 
 
 def merge(current: pa.Table | None, stage: pa.Table, load: Load) -> tuple[pa.Table, Receipt]:
-    """The table after the load, and what was counted."""
+    """The table after the load, and what was counted.
+
+    Raises:
+        InvalidData: the rows that are there lack the key, or several of them share it.
+    """
     rows = stage.num_rows
     stage = stage.select(kept_columns(load))
     stage = stage.append_column(FEED, _repeat(load.feed.id, rows))
@@ -69,6 +75,8 @@ def merge(current: pa.Table | None, stage: pa.Table, load: Load) -> tuple[pa.Tab
     if load.mode in {"append", "replace"}:
         kept = _without_replaced(current, load)
         return _stack([kept, stage], schema), Receipt(staged=rows, loaded=rows)
+    if current.num_rows:
+        need_key(current.column_names, load)
     found = _match(current, stage, load)
     parts = [_remove(current, [found.replaced, found.deleted, found.dropped])]
     if load.mode != "delete":
@@ -108,17 +116,20 @@ def _match(current: pa.Table, stage: pa.Table, load: Load) -> _Matches:
         comparable = load.cursor in current.column_names
         feed = f"t.{FEED}" if FEED in current.column_names else "null"
         won = wins(load, feed, comparable=comparable)
+        own = (
+            f"t.{FEED} = {duck.literal(load.feed.id)}"
+            if load.fresh and load.mode == "merge" and feed != "null"
+            else "false"
+        )
+        known = set(load.key) <= set(names)
         connection.execute(
             f"create temp table found as select s._pipelines_m as m, t._pipelines_n as n, ({won}) as wins, "
-            f"({removes(load)}) as removes from s left join t on {same_key(load)}"
+            f"({removes(load)}) as removes from s left join {_apart(load, own) if known else 't'} as t "
+            f"on {same_key(load) if known else 'false'}"
         )
-        own = (
-            f"t.{FEED} = {duck.literal(load.feed.id)} and _pipelines_n not in (select n from found where n is not null)"
-        )
+        _need_one_each(connection, load)
         stale = (
-            f"select _pipelines_n from t where {own}"
-            if load.fresh and load.mode == "merge" and feed != "null"
-            else None
+            f"select _pipelines_n from t where {own} and _pipelines_n not in (select n from found where n is not null)"
         )
 
         def numbers(sql: str) -> pa.Array[Any]:
@@ -129,8 +140,26 @@ def _match(current: pa.Table, stage: pa.Table, load: Load) -> _Matches:
             replacing=numbers("select m from found where n is not null and wins and not removes order by m, n"),
             replaced=numbers("select n from found where n is not null and wins and not removes order by m, n"),
             deleted=numbers("select n from found where n is not null and wins and removes order by m"),
-            dropped=numbers(stale or "select n from found where false"),
+            dropped=numbers(stale),
         )
+
+
+def _apart(load: Load, own: str) -> str:
+    """The rows that are there, less those of its own that a new epoch could not tell apart by its key."""
+    keys = ", ".join(duck.quote(name) for name in load.key)
+    shared = f"select {keys} from t group by {keys} having count(*) > 1"
+    return f"(from t where not coalesce({own} and ({keys}) in ({shared}), false))"
+
+
+def _need_one_each(connection: duckdb.DuckDBPyConnection, load: Load) -> None:
+    """See that a staged row of a merge replaces one row at most.
+
+    Raises:
+        InvalidData: the table holds a key twice.
+    """
+    query = "select 1 from found where n is not null and wins group by m having count(*) > 1 limit 1"
+    if load.mode == "merge" and connection.execute(query).fetchone():
+        raise repeated(load.table, load)
 
 
 def _filled(stage: pa.Table, current: pa.Table, found: _Matches) -> pa.Table:

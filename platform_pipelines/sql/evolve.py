@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData, SchemaDrift
+from platform_pipelines.sql.keys import need_key
 from platform_pipelines.sql.tables import FEED
 from platform_pipelines.sql.types import TEXT, grown
 
@@ -86,7 +87,7 @@ def changes(have: Mapping[str, ColumnType] | None, load: Load, types: Types) -> 
         types: the database's types.
 
     Raises:
-        InvalidData: update and delete need a table that exists and has the key.
+        InvalidData: update and delete need a table that exists, and rows a key to be found by.
         SchemaDrift: a column's type cannot hold what arrives.
     """
     fields = [f for f in load.schema if load.mode != "delete" or f.name in load.key]
@@ -95,7 +96,7 @@ def changes(have: Mapping[str, ColumnType] | None, load: Load, types: Types) -> 
         _need_table(load)
         columns = tuple(Column(name, kind, kind if kind.family != "null" else TEXT) for name, kind in arriving.items())
         return Changes(create=True, columns=columns, feed=marks_feed(load))
-    _need_key(have, load)
+    need_key(have, load)
     plan: dict[str, list[Column]] = {"keep": [], "add": [], "widen": [], "recreate": []}
     for name, kind in arriving.items():
         column, action = _compare(name, kind, have.get(name), load, types)
@@ -133,16 +134,6 @@ def _need_table(load: Load) -> None:
         msg = (
             f"Table {load.table} does not exist, and mode {load.mode} only touches rows that exist. "
             "Create the table, or use mode merge."
-        )
-        raise InvalidData(msg)
-
-
-def _need_key(have: Mapping[str, ColumnType], load: Load) -> None:
-    missing = [name for name in load.key if name not in have]
-    if missing:
-        msg = (
-            f"Table {load.table} has no column {missing[0]!r}, which is part of the key of this destination. "
-            f"Its columns: {', '.join(have)}."
         )
         raise InvalidData(msg)
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from platform_pipelines.duck import quote
-from platform_pipelines.errors import AccountingError, InvalidData, SchemaDrift
+from platform_pipelines.errors import AccountingError, SchemaDrift
 from platform_pipelines.model import Receipt
 from platform_pipelines.sql import evolve, offsets
+from platform_pipelines.sql.keys import repeated
 from platform_pipelines.sql.statements import Statements
 from platform_pipelines.sql.types import EXACT_IN_DOUBLE
 
@@ -186,11 +187,7 @@ def _merge(database: Database, sql: Statements, staged: int, *, take_back: bool)
         applied += database.execute(sql.update())
         applied += database.execute(sql.insert_new())
     if applied > staged:
-        msg = (
-            f"Table {sql.table.text} holds several rows with one key ({', '.join(sql.load.key)}), so a merge is "
-            "ambiguous. Remove the duplicates, or choose another key."
-        )
-        raise InvalidData(msg)
+        raise repeated(sql.table.text, sql.load)
     return applied
 
 

@@ -20,36 +20,20 @@ import pytest
 from platform_pipelines.connectors.base import Destination
 from platform_pipelines.errors import OffsetConflict
 from platform_pipelines.model import Feed, Offset
+from platform_pipelines.testing.key_contract import KeyContract
 from platform_pipelines.testing.loads import Loading
 from platform_pipelines.testing.rows import people, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import pyarrow as pa
 
     from platform_pipelines.model import Mode
 
 
-class DestinationContract:
+class DestinationContract(KeyContract):
     """What the engine relies on in a destination."""
-
-    #: the table to load
-    table = "raw.people"
-
-    def make_destination(self, tmp_path: Path) -> Any:
-        """A connection to an empty system."""
-        raise NotImplementedError
-
-    def rows(self, destination: Any, table: str) -> list[dict[str, Any]]:
-        """What a reader finds in the table."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def destination(self, tmp_path: Path) -> Any:
-        """An empty destination."""
-        return self.make_destination(tmp_path)
 
     def test_it_is_a_destination(self, destination: Any) -> None:
         """It has the methods of a destination, and a mode."""
@@ -252,11 +236,6 @@ class DestinationContract:
         other.load(versions((2, "b", 1)))
         assert self._values(one) == {1: "a"}
         assert self._values(other) == {2: "b"}
-
-    def _loading(self, destination: Any, mode: Mode, feed: Feed | None = None) -> Loading:
-        if mode not in destination.modes or not destination.durable:
-            pytest.skip(f"{destination.type} has no mode {mode}, or keeps nothing")
-        return Loading(destination, mode, self.table, feed or Feed("people"))
 
     def _two_partitions(self, destination: Any, mode: Mode) -> tuple[Loading, Loading, Loading]:
         """Rows 1 and 3 of one feed, 2 taken over by another; and loads of the first feed in another mode."""
