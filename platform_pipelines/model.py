@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
+from platform_pipelines.rowfiles import NOWHERE, RowFiles
+
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -227,8 +228,8 @@ class Load:
         fresh: a new epoch: replace what this feed had loaded.
         rows: rows in ``batches``.
         token: the run's token, kept beside the offset.
-        files: local Parquet files holding exactly these rows and this schema,
-            where they exist: may be read or copied instead of ``batches``.
+        stored: these rows under this schema in local files, where they lie in such: may be read or copied instead
+            of ``batches``.
         delete_field: rows in which this column is not NULL are deletes.
         delete_action: ``hard`` removes the row by key, ``soft`` only merges it.
         own: an update or delete touches only rows that ``feed`` was the last to write.
@@ -253,7 +254,7 @@ class Load:
     cursor: str | None = None
     previous: Offset | None = None
     fresh: bool = False
-    files: tuple[Path, ...] = ()
+    stored: RowFiles = NOWHERE
     delete_field: str | None = None
     delete_action: Literal["soft", "hard"] = "soft"
     own: bool = False

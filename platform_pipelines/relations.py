@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData
+from platform_pipelines.rowfiles import NOWHERE, RowFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import duckdb
     import pyarrow as pa
@@ -68,12 +68,12 @@ class Holding:
     Attributes:
         stored: reads the rows it holds now, without those that the load replaces
             as a whole; None where there is no such table.
-        waiting: Parquet files of rows that are loaded before the batch, in this order.
+        waiting: rows that are loaded before the batch, in this order.
         key: what rows are merged or updated by; empty where they are appended.
     """
 
     stored: Callable[[], pa.RecordBatchReader | None]
-    waiting: Sequence[Path] = ()
+    waiting: RowFiles = NOWHERE
     key: tuple[str, ...] = ()
 
 

@@ -11,16 +11,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.model import Offset
+from platform_pipelines.rowfiles import RowFiles
 from platform_pipelines.rows import to_rows
+from platform_pipelines.store.passed import passed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
 
     from platform_pipelines.api.callbacks import Record
     from platform_pipelines.engine import Project
     from platform_pipelines.model import Feed
     from platform_pipelines.spec import PipelineSpec
-    from platform_pipelines.store import DataFile, FeedLog, Manifest, Verdict
+    from platform_pipelines.store import Manifest, Verdict
     from platform_pipelines.store.runs import Entry
 
 _ROWS = 1000
@@ -82,13 +86,14 @@ class RunRecords:
     def start_rows(self, feed: Feed, manifest: Manifest) -> Iterator[Record]:
         """The records of a landed batch, unreadable ones as far as they could be read."""
         log = self.project.store.feed(feed)
-        yield from _rows(log, manifest.epoch, manifest.files)
-        for row in _rows(log, manifest.epoch, [manifest.rejects] if manifest.rejects else []):
+        yield from _rows(RowFiles(tuple(log.paths(manifest.epoch, manifest.files))))
+        rejects = [manifest.rejects] if manifest.rejects else []
+        for row in _rows(RowFiles(tuple(log.paths(manifest.epoch, rejects)))):
             yield _parsed(row["record"])
 
     def loaded_rows(self, feed: Feed, verdict: Verdict, columns: Sequence[str] | None = None) -> Iterator[Record]:
         """The rows of a batch as destinations load them."""
-        return _rows(self.project.store.feed(feed), verdict.epoch, verdict.files, columns)
+        return _rows(passed(self.project.store.feed(feed), verdict), columns)
 
     def dead(self, feed: Feed | None = None, verdict: Verdict | None = None) -> Iterator[dict[str, Any]]:
         """Dead letters of this run: ``{record, rule, reason, …}`` each; of one feed or batch if it is given."""
@@ -135,16 +140,26 @@ class RunRecords:
         return self._read
 
 
-def _rows(
-    log: FeedLog, epoch: int, files: Sequence[DataFile], columns: Sequence[str] | None = None
-) -> Iterator[dict[str, Any]]:
+def _rows(stored: RowFiles, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     import pyarrow.parquet as pq
 
-    for path in log.paths(epoch, files):
+    left_out = stored.masks()
+    for number, path in enumerate(stored.paths):
         with pq.ParquetFile(path) as file:
             wanted = columns or [name for name in file.schema_arrow.names if not name.startswith(_BOOKKEEPING)]
-            for batch in file.iter_batches(batch_size=_ROWS, columns=list(wanted)):
-                yield from to_rows(batch)
+            batches = file.iter_batches(batch_size=_ROWS, columns=list(wanted))
+            yield from _counting(batches, left_out.get(number))
+
+
+def _counting(batches: Iterator[pa.RecordBatch], left_out: bytearray | None) -> Iterator[dict[str, Any]]:
+    """The rows of one file but for those that are left out."""
+    import pyarrow as pa
+
+    done = 0
+    for batch in batches:
+        end = done + batch.num_rows
+        yield from to_rows(batch if left_out is None else batch.filter(pa.array([not x for x in left_out[done:end]])))
+        done = end
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - any JSON value

@@ -157,7 +157,7 @@ class _Batch:
         epoch, manifest, log = self.manifest.epoch, self.manifest, self.search.log
         verdict = log.verdict(epoch, manifest.sequence)
         dead = self.search.rejected(epoch, verdict.dead) if verdict else self._unreadable()
-        passed = self.search.passed(epoch, verdict.files) if verdict else []
+        passed = self.search.passed(verdict) if verdict else []
         rejected = [self._rejected(seen) for seen in dead]
         if passed is None:
             return rejected or None

@@ -8,10 +8,11 @@ from platform_pipelines.connectors.base import ReadBack
 from platform_pipelines.engine.offsets import current_offset
 from platform_pipelines.errors import SpecError
 from platform_pipelines.relations import Holding
+from platform_pipelines.rowfiles import RowFiles
+from platform_pipelines.store.passed import passed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -39,7 +40,7 @@ def holdings(context: Context, feed: Feed, epoch: int) -> Holdings:
         cursor = context.pipeline.source.cursor
         wanted = tuple(dict.fromkeys([*key, *columns, *([cursor.field] if cursor else [])]))
         # offsets first: what is loaded meanwhile is then seen twice rather than not at all
-        waiting = tuple(path for each in _feeds(context, feed) for path in _waiting(context, each, spec))
+        waiting = RowFiles.joined(rows for each in _feeds(context, feed) for rows in _waiting(context, each, spec))
         begins = _begins(_offset(context, context.log(feed), spec), epoch)
         whole = begins and spec.mode == "replace" and feed.partition is None
         return Holding(
@@ -62,8 +63,8 @@ def _begins(offset: Offset | None, epoch: int) -> bool:
     return offset is None or offset.epoch < epoch
 
 
-def _waiting(context: Context, feed: Feed, spec: DestinationSpec) -> Iterator[Path]:
-    """Files of rows that have a verdict and are not loaded yet, oldest first."""
+def _waiting(context: Context, feed: Feed, spec: DestinationSpec) -> Iterator[RowFiles]:
+    """The rows that have a verdict and are not loaded yet, oldest first."""
     log = context.log(feed)
     epoch = log.live_epoch()
     if epoch is None:
@@ -73,7 +74,7 @@ def _waiting(context: Context, feed: Feed, spec: DestinationSpec) -> Iterator[Pa
     for sequence in sorted(log.sealed(epoch)):
         verdict = log.verdict(epoch, sequence) if sequence > done else None
         if verdict is not None and log.manifest(epoch, sequence).kind in _ROWS:
-            yield from log.paths(epoch, verdict.files)
+            yield passed(log, verdict)
 
 
 def _stored(

@@ -15,10 +15,12 @@ from platform_pipelines.engine.context import Progress
 from platform_pipelines.engine.schemas import unified
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.model import DELETED_AT
+from platform_pipelines.rowfiles import NOWHERE, RowFiles
+from platform_pipelines.rowsql import FILE, ROW, placed
+from platform_pipelines.store.passed import passed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     import duckdb
     import pyarrow as pa
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 _KEYED = frozenset({"merge", "update", "delete"})
 _BATCH_ROWS = 122_880
+# columns beside those of the rows
+_BATCH, _COUNTS, _VERSION = "_pipelines_batch_number", "_pipelines_counts", "_pipelines_version"
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Incoming:
         rows: how many.
         deduplicated: older versions left out.
         cursor: the column that orders versions; None where the rows have none.
-        files: Parquet files holding exactly these rows; empty where there are none.
+        stored: where exactly these rows lie in files; nowhere if they do not.
     """
 
     feed: Feed
@@ -50,7 +54,7 @@ class Incoming:
     rows: int
     deduplicated: int
     cursor: str | None
-    files: tuple[Path, ...]
+    stored: RowFiles
     _connection: duckdb.DuckDBPyConnection = field(repr=False)
     _query: str = ""
 
@@ -83,7 +87,7 @@ def incoming(
     """
     landed = unified(verdict.schema for _, verdict in batches if verdict.schema is not None)
     schema = landed if batches[0][0].kind == "deletes" else markable(context, landed)
-    paths = [path for _, verdict in batches for path in log.paths(verdict.epoch, verdict.files)]
+    stored = RowFiles.joined(passed(log, verdict) for _, verdict in batches)
     total = sum(verdict.rows_out for _, verdict in batches)
     cursor = order_column(context, schema)
     keyed = spec.mode in _KEYED
@@ -92,18 +96,18 @@ def incoming(
     connection = duck.connect_for(len(schema))
     try:
         query, rows = "", total
-        if paths:
-            _create_view(connection, paths, landed, schema, _batch_numbers(batches))
+        if stored.paths:
+            _create_view(connection, stored, landed, schema, _batch_numbers(batches))
             duplicated = keyed and _inspect_key(connection, spec, context.pipeline.name) < total
-            query = "select * exclude (_file, _row, _batch) from incoming"
+            query = f"select * exclude ({FILE}, {ROW}, {_BATCH}) from incoming"
             if duplicated:
                 query = _newest(spec.key, cursor, schema)
                 rows = connection.execute(f"select count(*) from ({query})").fetchall()[0][0]
             if not context.connector(spec.connector).atomic:  # a load that broke off goes on in the same order
-                query += " order by _file, _row"
+                query += f" order by {FILE}, {ROW}"
         same = all(verdict.schema == schema for _, verdict in batches if verdict.files)
-        files = tuple(paths) if rows == total and same else ()
-        yield Incoming(log.feed, schema, rows, total - rows, cursor, files, connection, query)
+        as_stored = stored if rows == total and same else NOWHERE
+        yield Incoming(log.feed, schema, rows, total - rows, cursor, as_stored, connection, query)
     finally:
         duck.end(connection)
 
@@ -136,6 +140,8 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     columns: list[Any] = []
     for item in schema:
         column = batch.column(item.name)
+        if pa.types.is_null(item.type):  # DuckDB makes integers of a column in which there never was a value
+            column = pa.nulls(batch.num_rows)
         columns.append(column if column.type == item.type else column.cast(item.type))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -147,7 +153,7 @@ def _batch_numbers(batches: Sequence[tuple[Manifest, Verdict]]) -> list[int]:
 
 def _create_view(
     connection: duckdb.DuckDBPyConnection,
-    paths: Sequence[Path],
+    stored: RowFiles,
     landed: pa.Schema,
     schema: pa.Schema,
     numbers: list[int],
@@ -155,11 +161,9 @@ def _create_view(
     names = ", ".join(duck.quote(name) for name in landed.names)
     if schema != landed:
         names += f", cast(null as timestamptz) as {duck.quote(DELETED_AT)}"
-    listed = ", ".join(duck.literal(str(path)) for path in paths)
     connection.execute(
-        f"create temp view incoming as select {names}, file_index as _file, file_row_number as _row, "
-        f"list_extract({numbers}, cast(file_index + 1 as bigint)) as _batch "
-        f"from read_parquet([{listed}], union_by_name=true, file_row_number=true)"
+        f"create temp view incoming as select {names}, {FILE}, {ROW}, "
+        f"list_extract({numbers}, cast({FILE} + 1 as bigint)) as {_BATCH} from {placed(stored)}"
     )
 
 
@@ -205,10 +209,10 @@ def _newest(key: Sequence[str], cursor: str | None, schema: pa.Schema) -> str:
     newest, versions = "", "incoming"
     if cursor:
         column = duck.quote(cursor)
-        newest = f"_counts desc, {column} desc nulls last, "
-        missing = f"max(_batch) filter (where {column} is null) over (partition by {keys})"
-        versions = f"(select *, _batch >= coalesce({missing}, 0) as _counts from incoming)"
+        newest = f"{_COUNTS} desc, {column} desc nulls last, "
+        missing = f"max({_BATCH}) filter (where {column} is null) over (partition by {keys})"
+        versions = f"(select *, {_BATCH} >= coalesce({missing}, 0) as {_COUNTS} from incoming)"
     return (
         f"select {columns} from (select *, row_number() over (partition by {keys} "
-        f"order by {newest}_file desc, _row desc) as _version from {versions}) where _version = 1"
+        f"order by {newest}{FILE} desc, {ROW} desc) as {_VERSION} from {versions}) where {_VERSION} = 1"
     )

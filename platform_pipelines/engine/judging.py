@@ -163,9 +163,11 @@ class _Bench:
             self.outlet.abort()
             held = replace(verdict, status="held", reason=stopped)
             return Judged(held, self.outlet.sample, asks=closed is None)
-        files, dead = self.outlet.close()
+        out = self.outlet.close()
         reason = "; ".join(each for each in (closed or low, ruling.reason if ruling else None) if each)
-        sealed = replace(verdict, status="released" if ruling else "passed", reason=reason, files=files, dead=dead)
+        files = self.manifest.files if self.prepared.placed else out.good
+        sealed = replace(verdict, reason=reason, files=files, left_out=out.left_out, dead=out.dead)
+        sealed = replace(sealed, status="released" if ruling else "passed")
         return Judged(sealed, self.outlet.sample, self.prepared.agreed, judgement.figures)
 
     def discard(self, reason: str) -> Judged:
@@ -179,20 +181,20 @@ class _Bench:
             schema = _restore(self.manifest, self.prepared, unmarked)
             for batch in self.connection.execute(f"select *, {_DISCARDED} from {relation}").to_arrow_reader(_CHUNK):
                 self.outlet.dead(batch)
-        _, dead = self.outlet.close()
+        dead = self.outlet.close().dead
         verdict = replace(
             self._verdict(None), status="discarded", reason=reason or "discarded", dead=dead, schema=schema
         )
         return Judged(replace(verdict, rejected=rows + self.unread))
 
     def _passes_untouched(self, quality: QualitySpec) -> bool:
-        if self.prepared is None or not self.prepared.unchanged:
+        if self.prepared is None or self.prepared.placed is None:
             return False
         return not quality.before_load and quality.schema_path is None and not self.unread
 
     def _pass_through(self) -> Judged:
         """Without rules and transforms, the rows to load are the landed files themselves."""
-        _, dead = self.outlet.close()
+        dead = self.outlet.close().dead
         agreed = self.prepared.agreed if self.prepared else None
         verdict = replace(
             self._verdict(None),
@@ -206,9 +208,10 @@ class _Bench:
         return Judged(verdict, (), agreed)
 
     def _run_rules(self, quality: QualitySpec) -> Judgement:
-        from platform_pipelines.quality.judge import judge  # a run without rules and transforms needs none of it
+        from platform_pipelines.quality.judge import Staying, judge  # a run without rules and transforms needs none
 
         assert self.prepared is not None  # noqa: S101 - the caller has looked
+        placed = self.prepared.placed
         if self.manifest.kind == "replay":
             quality = row_rules_only(quality)
         return judge(
@@ -218,8 +221,9 @@ class _Bench:
             cursor=self.prepared.transformed.cursor,
             lookup=references(self.context),
             now=utc_now(),
-            sink_good=self.outlet.good,
+            sink_good=self.outlet.sampled if placed else self.outlet.good,
             sink_bad=self.outlet.dead,
+            staying=Staying(placed, self.outlet.leave_out) if placed else None,
             holdings=holdings(self.context, self.manifest.feed, self.manifest.epoch),
             history=history(self.context, self.manifest.feed),
         )
@@ -228,7 +232,7 @@ class _Bench:
         transformed = self.prepared.transformed if self.prepared else None
         converted = self.unread - self.manifest.rejected
         rows = transformed.rows if transformed else 0
-        schema = self.outlet.schema
+        schema = self.manifest.schema if self.prepared and self.prepared.placed else self.outlet.schema
         if schema is None and judgement is not None:
             schema = _restore(self.manifest, self.prepared, judgement.schema)
         return Verdict(

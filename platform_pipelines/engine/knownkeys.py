@@ -6,24 +6,26 @@ Which of them are gone at the source is left to ``vanished``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
 from platform_pipelines.engine.incoming import conform
 from platform_pipelines.engine.schemas import unified
+from platform_pipelines.rowfiles import RowFiles
+from platform_pipelines.rowsql import FILE, is_plain, placed
 from platform_pipelines.store import keysnapshot
 from platform_pipelines.store.keysnapshot import KeySnapshot
+from platform_pipelines.store.passed import passed
 from platform_pipelines.store.writer import PartWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     import duckdb
     import pyarrow as pa
 
-    from platform_pipelines.store import FeedLog
+    from platform_pipelines.store import DataFile, FeedLog
 
 #: the temporary table of :func:`collect`
 KNOWN = "known_keys"
@@ -37,7 +39,7 @@ class _Part:
     """What one batch, or the snapshot, says of keys."""
 
     sequence: int
-    paths: tuple[Path, ...]
+    rows: RowFiles
     schema: pa.Schema
     gone: bool = False
 
@@ -58,20 +60,19 @@ def collect(
     whole = unified(_select(part.schema, key) for part in parts if not part.gone)
     if set(key) - set(whole.names):
         return None
+    each_file = [part for part in parts for _ in part.rows.paths]
     origins = [
-        f"({duck.literal(str(path))}, {part.sequence}, {'true' if part.gone else 'false'})"
-        for part in parts
-        for path in part.paths
+        f"({number}, {part.sequence}, {'true' if part.gone else 'false'})" for number, part in enumerate(each_file)
     ]
-    listed = ", ".join(duck.literal(str(path)) for part in parts for path in part.paths)
+    rows = RowFiles.joined(part.rows for part in parts)
     names = ", ".join(duck.quote(name) for name in key)
-    present = " and ".join(f"{duck.quote(name)} is not null" for name in key)
+    keys = ", ".join(f"f.{duck.quote(name)}" for name in key)
+    present = " and ".join(f"f.{duck.quote(name)} is not null" for name in key)
     connection.execute(
         f"create or replace temp table {KNOWN} as select {names} from ("
-        f"select {names}, arg_max(o.gone, o.sequence) as _gone "
-        f"from read_parquet([{listed}], union_by_name=true, filename=true) f "
-        f"join (values {', '.join(origins)}) o(path, sequence, gone) on o.path = f.filename "
-        f"where {present} group by {names}) where not _gone"
+        f"select {keys}, arg_max(o.gone, o.sequence) as _pipelines_gone "
+        f"from {placed(rows)} f join (values {', '.join(origins)}) o(number, sequence, gone) on o.number = f.{FILE} "
+        f"where {present} group by {keys}) where not _pipelines_gone"
     )
     return whole
 
@@ -115,21 +116,26 @@ def _judged(log: FeedLog, epoch: int) -> int:
 
 def _parts(log: FeedLog, epoch: int) -> Iterator[_Part]:
     """The snapshot and every batch behind it that has files; a batch of deletes counts without a verdict, too."""
-    import pyarrow.parquet as pq
-
     snapshot = keysnapshot.latest(log, epoch)
-    paths = log.paths(epoch, snapshot.files)
-    if paths:
-        yield _Part(snapshot.sequence, tuple(paths), pq.read_schema(paths[0]))
+    if snapshot.files:
+        yield _keys(log, epoch, snapshot.sequence, snapshot.files)
     for sequence in (number for number in log.sequences(epoch) if number > snapshot.sequence):
         manifest = log.manifest(epoch, sequence)
         if manifest.kind == "deletes":
-            gone = tuple(log.paths(epoch, manifest.files))
-            yield _Part(sequence, gone, pq.read_schema(gone[0]), gone=True)
+            yield replace(_keys(log, epoch, sequence, manifest.files), gone=True)
             continue
         verdict = log.verdict(epoch, sequence)
         if verdict is not None and verdict.files and verdict.schema is not None:
-            yield _Part(sequence, tuple(log.paths(epoch, verdict.files)), verdict.schema)
+            yield _Part(sequence, passed(log, verdict), verdict.schema)
+
+
+def _keys(log: FeedLog, epoch: int, sequence: int, files: Sequence[DataFile]) -> _Part:
+    """What files of keys alone say."""
+    import pyarrow.parquet as pq
+
+    paths = tuple(log.paths(epoch, files))
+    schema = pq.read_schema(paths[0])
+    return _Part(sequence, RowFiles(paths, plain=is_plain(schema.names)), schema)
 
 
 def _select(schema: pa.Schema, key: tuple[str, ...]) -> pa.Schema:

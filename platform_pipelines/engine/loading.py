@@ -184,7 +184,7 @@ def _load_group(target: Target, group: Pending, total: Loaded) -> Loaded:
     context, connector, name = target.context, target.connector, target.spec.name
     _check_columns(target, group)
     with incoming(context, target.log, target.spec, group.batches) as rows:
-        order = replace(ordered(target, group, rows.schema, rows.rows), files=rows.files)
+        order = replace(ordered(target, group, rows.schema, rows.rows), stored=rows.stored)
         receipt = connector.load(order, rows.reader(context, name))  # type: ignore[attr-defined]
     check(order, receipt, name)
     # before the offset: behind it, nobody would come back for them after a crash

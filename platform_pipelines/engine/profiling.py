@@ -8,16 +8,14 @@ from platform_pipelines import duck
 from platform_pipelines.quality.profile import profile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from platform_pipelines.engine.context import Context
     from platform_pipelines.quality.profile import ColumnProfile
+    from platform_pipelines.rowfiles import RowFiles
 
 
-def profile_of(context: Context, files: Sequence[Path]) -> tuple[ColumnProfile, ...]:
+def profile_of(context: Context, rows: RowFiles) -> tuple[ColumnProfile, ...]:
     """The profile of each column of batches that got a verdict; empty unless ``quality.profile`` is true."""
-    if not context.pipeline.quality.profile or not files:
+    if not context.pipeline.quality.profile or not rows.paths:
         return ()
     with duck.session() as connection:
-        return profile(connection, files)
+        return profile(connection, rows)

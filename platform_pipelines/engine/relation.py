@@ -13,6 +13,8 @@ from platform_pipelines.errors import DataError, SpecError
 from platform_pipelines.quality import contract
 from platform_pipelines.quality.contract import Change, Drift, Fitted
 from platform_pipelines.relations import columns, count, unused_name
+from platform_pipelines.rowfiles import RowFiles
+from platform_pipelines.rowsql import FILE, ROW, is_plain, placed, selected
 from platform_pipelines.transforms import chain
 from platform_pipelines.transforms.chain import Rejects, Transformed
 from platform_pipelines.transforms.passed import marks, remaining
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 #: reasons of epochs whose first extract agrees on a schema anew
 FRESH_SCHEMA = frozenset({"full refresh asked for", "reset"})
 _LANDED = "landed"
+_PLACED = "landed_placed"
 #: the rule by which rows stay dead letters that nobody can send through today's transforms
 _RULE = "replay"
 
@@ -44,13 +47,14 @@ class Prepared:
         transformed: its rows after the transforms.
         agreed: the landed schema under the contract, to be recorded; None for a replay.
         rejects: rows that did not get this far, with the ``_pipelines_`` columns that say why.
-        unchanged: whether the rows are those of the landed files, value for value.
+        placed: the relation of the same rows with their places in the landed files, see ``rowsql.placed``; None
+            where they are not those of the landed files, value for value.
     """
 
     transformed: Transformed
     agreed: pa.Schema | None
     rejects: tuple[Rejects, ...]
-    unchanged: bool
+    placed: str | None = None
 
 
 def prepare(
@@ -110,7 +114,8 @@ def _prepared(  # noqa: PLR0913, PLR0917 - each is one part of a batch
         passed=passed,
     )
     misfits = (_all_of(connection, fitted.rejects, ()),) if fitted.rejects else ()
-    return Prepared(result, None, misfits + result.rejects, unchanged=not specs and fitted.relation == _LANDED)
+    unchanged = not specs and fitted.relation == _LANDED
+    return Prepared(result, None, misfits + result.rejects, _PLACED if unchanged else None)
 
 
 def _stopped(
@@ -132,7 +137,7 @@ def _stopped(
         connection.execute(f"create temp view {nothing} as select * from {relation} limit 0")
     known = {name: name for name in columns(connection, relation)}
     empty = Transformed(nothing, 0, (), (), None, known)
-    return Prepared(empty, None, (_all_of(connection, rejects, passed),), unchanged=False)
+    return Prepared(empty, None, (_all_of(connection, rejects, passed),))
 
 
 def _all_of(connection: duckdb.DuckDBPyConnection, relation: str, passed: tuple[Passed, ...]) -> Rejects:
@@ -170,12 +175,14 @@ def _fitted(
 ) -> Fitted:
     """The landed rows under the agreed schema; column order alone is no reason to touch them."""
     assert manifest.schema is not None  # noqa: S101 - the caller has looked
-    paths = log.paths(manifest.epoch, manifest.files)
-    if paths:
-        listed = ", ".join(duck.literal(str(path)) for path in paths)
-        connection.execute(f"create temp view {_LANDED} as from read_parquet([{listed}])")
+    rows = RowFiles(tuple(log.paths(manifest.epoch, manifest.files)), plain=is_plain(manifest.schema.names))
+    if rows.paths:
+        connection.execute(f"create temp view {_LANDED} as from {selected(rows)}")
+        connection.execute(f"create temp view {_PLACED} as from {placed(rows)}")
     else:
         connection.register(_LANDED, manifest.schema.empty_table())
+        nowhere = f"null::bigint as {FILE}, null::bigint as {ROW}"
+        connection.execute(f"create temp view {_PLACED} as select *, {nowhere} from {_LANDED}")
     return _under(connection, manifest, agreed)
 
 

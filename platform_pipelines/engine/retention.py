@@ -89,7 +89,9 @@ def _expire_old(log: FeedLog, loaded: Offset, limit: dt.datetime) -> int:
 def _expire(log: FeedLog, epoch: int, sequence: int) -> bool:
     manifest, verdict = log.manifest(epoch, sequence), log.verdict(epoch, sequence)
     folder = log.epoch_folder(epoch)
-    files = [folder / file.path for file in (*manifest.files, *(verdict.files if verdict else ()))]
+    files = [
+        folder / file.path for file in (*manifest.files, *((*verdict.files, *verdict.left_out) if verdict else ()))
+    ]
     attempts = [path for path in {file.parent for file in files} if path.is_dir()]
     for file in files:
         if file.exists():

@@ -15,7 +15,10 @@ from platform_pipelines.cursor import Cursor
 from platform_pipelines.engine.replaying import is_unread
 from platform_pipelines.errors import CursorError
 from platform_pipelines.relations import columns
+from platform_pipelines.rowfiles import RowFiles
 from platform_pipelines.rows import to_rows
+from platform_pipelines.rowsql import FILE, ROW, is_plain, placed
+from platform_pipelines.store.passed import passed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from platform_pipelines.engine.rowkey import RowKey
-    from platform_pipelines.store import DataFile, FeedLog, Manifest
+    from platform_pipelines.store import DataFile, FeedLog, Manifest, Verdict
 
 #: rows of one key looked at in one file
 MOST = 20
@@ -76,23 +79,25 @@ class Search:
         # dead letters come back as the rules saw them, behind the transforms, or as the transform that stopped them did
         return self._in_all(manifest.epoch, manifest.files, None if manifest.kind == "replay" else self.source)
 
-    def passed(self, epoch: int, files: Iterable[DataFile]) -> list[Sighting] | None:
+    def passed(self, verdict: Verdict) -> list[Sighting] | None:
         """Among the rows to load; None if a file is gone."""
-        return self._in_all(epoch, files, self._same)
+        if not self._have_all(verdict.epoch, (*verdict.files, *verdict.left_out)):
+            return None
+        return list(self._rows(passed(self.log, verdict), self._same))
 
     def rejected(self, epoch: int, files: Iterable[DataFile]) -> list[Sighting]:
         """Among the dead letters."""
         found: list[Sighting] = []
         for path in self.log.paths(epoch, files):
-            found += self._unread(path) if is_unread(path) else self._rows(path, self._named_in(path))
+            found += self._unread(path) if is_unread(path) else self._in_file(path, self._named_in(path))
         return found
 
     def relation(self, sighting: Sighting, name: str) -> None:
         """Make the row of a sighting a relation of its own."""
-        path = self.log.folder / sighting.file
+        rows = placed(_one(self.log.folder / sighting.file))
         self.connection.execute(
-            f"create or replace temp table {duck.quote(name)} as select * exclude (file_row_number) "
-            f"from read_parquet({duck.literal(str(path))}, file_row_number=true) where file_row_number = {sighting.row}"
+            f"create or replace temp table {duck.quote(name)} as select * exclude ({FILE}, {ROW}) from {rows} "
+            f"where {ROW} = {sighting.row}"
         )
 
     @property
@@ -106,33 +111,43 @@ class Search:
         return self._same if self._same.keys() <= set(pq.read_schema(path).names) else self.source
 
     def _in_all(self, epoch: int, files: Iterable[DataFile], names: Mapping[str, str] | None) -> list[Sighting] | None:
-        paths = [self.log.epoch_folder(epoch) / file.path for file in files]
-        if not all(path.exists() for path in paths):
+        if not self._have_all(epoch, files):
             return None
-        return [seen for path in paths for seen in self._rows(path, self._named_in(path) if names is None else names)]
+        paths = self.log.paths(epoch, files)
+        return [
+            seen for path in paths for seen in self._in_file(path, self._named_in(path) if names is None else names)
+        ]
 
-    def _rows(self, path: Path, names: Mapping[str, str]) -> Iterator[Sighting]:
-        parquet = f"read_parquet({duck.literal(str(path))}, file_row_number=true)"
-        self.connection.execute(f"create or replace temp view traced_file as from {parquet}")
-        types = columns(self.connection, "traced_file")
+    def _have_all(self, epoch: int, files: Iterable[DataFile]) -> bool:
+        return all((self.log.epoch_folder(epoch) / file.path).exists() for file in files)
+
+    def _in_file(self, path: Path, names: Mapping[str, str]) -> Iterator[Sighting]:
+        return self._rows(_one(path), names)
+
+    def _rows(self, rows: RowFiles, names: Mapping[str, str]) -> Iterator[Sighting]:
+        if not rows.paths:
+            return
+        self.connection.execute(f"create or replace temp view traced as from {placed(rows)}")
+        types = columns(self.connection, "traced")
         condition = self.key.condition(names, types)
         if condition is None:
             return
         cursor = next((name for name in self.cursor if name in types), None)
-        wanted = {"file_row_number": "file_row_number"}
+        wanted = {"file": FILE, "row": ROW}
         wanted |= {"cursor": duck.quote(cursor)} if cursor else {}
         wanted |= {"deleted": f"{duck.quote(self.deleted)} is not null"} if self.deleted in types else {}
         wanted |= {name: f"_pipelines_{name}" for name in ("rule", "reason") if f"_pipelines_{name}" in types}
         picked = ", ".join(f"{sql} as {name}" for name, sql in wanted.items())
         table = self.connection.execute(
-            f"select {picked} from traced_file where {condition} order by file_row_number limit {MOST}"
+            f"select {picked} from traced where {condition} "
+            f"qualify row_number() over (partition by {FILE} order by {ROW}) <= {MOST} order by {FILE}, {ROW}"
         ).to_arrow_table()
         cursors = [_cursor(value) for value in table.column("cursor")] if cursor else [None] * table.num_rows
         plain = table.drop_columns(["cursor"]) if cursor else table
         for row, value in zip(to_rows(plain), cursors, strict=True):
             yield Sighting(
-                file=str(path.relative_to(self.log.folder)),
-                row=row["file_row_number"],
+                file=str(rows.paths[row["file"]].relative_to(self.log.folder)),
+                row=row["row"],
                 cursor=value,
                 deleted=bool(row.get("deleted")),
                 rule=row.get("rule"),
@@ -151,6 +166,12 @@ class Search:
                     if self.key.fits(record, {}) or self.key.fits(record, self.source):
                         place = str(path.relative_to(self.log.folder))
                         yield Sighting(place, row, rule=letter["rule"], reason=letter["reason"])
+
+
+def _one(path: Path) -> RowFiles:
+    import pyarrow.parquet as pq
+
+    return RowFiles((path,), plain=is_plain(pq.read_schema(path).names))
 
 
 def _record(text: str) -> dict[str, Any]:

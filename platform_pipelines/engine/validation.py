@@ -16,11 +16,12 @@ from platform_pipelines.engine.observations import remember
 from platform_pipelines.engine.profiling import profile_of
 from platform_pipelines.engine.report import Validated, figures
 from platform_pipelines.errors import GateClosed
+from platform_pipelines.rowfiles import RowFiles
 from platform_pipelines.spec.nearest import allowed
+from platform_pipelines.store.passed import passed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from platform_pipelines.engine.context import Context
     from platform_pipelines.engine.judging import Judged
@@ -49,7 +50,7 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
     log = context.log(feed)
     context.judged.append(feed)
     total = Validated(feed)
-    files: list[Path] = []
+    rows: list[RowFiles] = []
     with log.lock(context.token):
         log.sweep()
         approval.tidy(context, feed)
@@ -68,10 +69,12 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
             log.seal(judged.verdict)
             approval.settled(context, manifest)
             remember(context, manifest, judged.verdict, judged.figures)
-            files += log.paths(manifest.epoch, judged.verdict.files)
+            rows.append(passed(log, judged.verdict))
             decision = None
     _look_for_deletes(context, total)
-    total = dataclasses.replace(total, profile=profile_of(context, files), seconds=time.monotonic() - started)
+    total = dataclasses.replace(
+        total, profile=profile_of(context, RowFiles.joined(rows)), seconds=time.monotonic() - started
+    )
     context.record("validated", _entry(total))
     return total
 

@@ -124,7 +124,7 @@ class TableFolder:
 
     def _write_all(self, load: Load, batches: pa.RecordBatchReader, writer: Writer) -> int:
         plain = kept_columns(load) == load.schema.names
-        if load.files and plain and self._format == "parquet":
+        if load.stored.whole and plain and self._format == "parquet":
             return link_files(load, writer)
         for batch in batches:
             writer.write(batch.select(kept_columns(load)))

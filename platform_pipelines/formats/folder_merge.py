@@ -96,8 +96,8 @@ def _as_parquet(file: LiveFile, manifest: FolderManifest, writer: Writer, worksp
 
 def _stage(load: Load, batches: pa.RecordBatchReader, workspace: Workspace) -> Iterator[Path]:
     """The load's rows as Parquet files: its own, or the batches spooled."""
-    if load.files:
-        yield from load.files
+    if load.stored.whole:
+        yield from load.stored.whole
         return
     import pyarrow.parquet as pq
 

@@ -104,7 +104,7 @@ def link_files(load: Load, writer: Writer) -> int:
     """Take the load's own Parquet files, without encoding anew. Returns the rows."""
     import pyarrow.parquet as pq
 
-    for source in load.files:
+    for source in load.stored.whole:
         rows = pq.read_metadata(source).num_rows
         if rows:
             name = writer.next_name()

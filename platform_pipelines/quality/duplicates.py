@@ -13,6 +13,7 @@ is kept whatever the order of the relation.
 
 from __future__ import annotations
 
+import base64
 import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,11 @@ if TYPE_CHECKING:
     from platform_pipelines.quality.words import Mask
 
 
-#: keys that DuckDB looks rows up in; more are kept once, here, where they take 8 bytes each
+#: keys that DuckDB can tell most other rows from; of more, every row's hash is looked at here
 _FEW = 100_000
+#: bits for each such key: one row in so many is looked at without need
+_BITS_OF_KEY = 128
+_LEAST_BITS, _MOST_BITS = 1 << 10, 1 << 20
 
 
 @dataclass(slots=True)
@@ -43,6 +47,7 @@ class Duplicates:
     Attributes:
         test: the rule.
         hashed: SQL of a row's hash; NULL where it cannot be a duplicate.
+        suspects: SQL that is true where it may be one; None if there are too many to tell.
         name: of the column that holds it.
         hashes: of the keys that occur more than once, ascending.
         best: the highest cursor of each; None without a cursor.
@@ -51,6 +56,7 @@ class Duplicates:
 
     test: RowTest
     hashed: str
+    suspects: str | None
     name: str
     hashes: npt.NDArray[np.uint64]
     best: Any
@@ -123,10 +129,23 @@ def find(
         hashes = table["hashed"].to_numpy()
         if (hashes[1:] != hashes[:-1]).all():
             best = table["best"].combine_chunks() if cursor else None
-            few = keys if len(hashes) <= _FEW else None
-            return Duplicates(test, search.row_hash(salt, few), unused_name("hash"), hashes, best, cursor)
+            suspects = f"({search.filled} and {_among(search.hashed(salt), hashes)})" if len(hashes) <= _FEW else None
+            hashed = f"case when {suspects or search.filled} then {search.hashed(salt)} end"
+            return Duplicates(test, hashed, suspects, unused_name("hash"), hashes, best, cursor)
         connection.execute(f"drop table {quote(keys)}")
     return None
+
+
+def _among(hashed: str, hashes: npt.NDArray[np.uint64]) -> str:
+    """True for these hashes and few others; unlike a look into a table this keeps rows in order."""
+    import numpy as np
+
+    size = 1 << (len(hashes) * _BITS_OF_KEY).bit_length()
+    size = max(_LEAST_BITS, min(size, _MOST_BITS))
+    bits = np.zeros(size, dtype=bool)
+    bits[hashes & np.uint64(size - 1)] = True
+    text = base64.b64encode(np.packbits(bits).tobytes()).decode()
+    return f"get_bit(from_base64('{text}')::bit, ({hashed} & {size - 1})::integer) = 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +161,6 @@ class _Search:
 
     def hashed(self, salt: int) -> str:
         return f"hash({', '.join([str(salt), *self.names])})"
-
-    def row_hash(self, salt: int, keys: str | None) -> str:
-        """The hash of a row; NULL where it cannot be a duplicate, also by the table of the keys that occur again."""
-        hashed = self.hashed(salt)
-        among = f" and {hashed} in (select hashed from {quote(keys)})" if keys else ""
-        return f"case when {self.filled}{among} then {hashed} end"
 
     def keys(self, salt: int) -> str | None:
         """A table of the keys whose hash occurs more than once; None if there is no such hash."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from platform_pipelines.duck import literal, quote
+from platform_pipelines.duck import quote
 from platform_pipelines.relations import stage, unused_name
+from platform_pipelines.rowsql import placed
 
 if TYPE_CHECKING:
     from platform_pipelines.quality.predicates import Scope
@@ -22,9 +23,8 @@ def held_values(scope: Scope, destination: str, field: str) -> list[str]:
     reader = holding.stored()
     if reader is not None and field in reader.schema.names:
         found.append(stage(scope.connection, "reference", reader))
-    if holding.waiting:
-        listed = ", ".join(literal(str(path)) for path in holding.waiting)
-        files = f"read_parquet([{listed}], union_by_name=true)"
+    if holding.waiting.paths:
+        files = placed(holding.waiting)
         have = {row[0] for row in scope.connection.execute(f"describe select * from {files}").fetchall()}
         if field in have:
             view = unused_name("waiting")

@@ -7,20 +7,20 @@ the keys of duplicates and the values of referenced columns.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData
-from platform_pipelines.quality import anomaly, duplicates, loaded, wholebatch
+from platform_pipelines.quality import anomaly, wholebatch
 from platform_pipelines.quality.judgement import Judgement, score
-from platform_pipelines.quality.patterntest import Pattern
-from platform_pipelines.quality.predicates import Predicates, Scope, compile_rule
-from platform_pipelines.quality.rowtest import RowTest, unique_reasons
-from platform_pipelines.quality.splitting import split
-from platform_pipelines.quality.tally import Tally
-from platform_pipelines.quality.usercheck import UserCheck
+from platform_pipelines.quality.plan import Plan
+from platform_pipelines.quality.predicates import Scope
+from platform_pipelines.quality.splitting import passing, split
+from platform_pipelines.quality.tally import SAMPLE_ROWS, Tally
 from platform_pipelines.quality.userschema import UserSchema
-from platform_pipelines.relations import CHUNK_ROWS, columns, require_columns
+from platform_pipelines.relations import CHUNK_ROWS, columns, count
+from platform_pipelines.rowsql import FILE, ROW
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -31,10 +31,21 @@ if TYPE_CHECKING:
 
     from platform_pipelines.outcomes import RuleOutcome
     from platform_pipelines.quality.anomaly import History
-    from platform_pipelines.quality.rowtest import Tester
     from platform_pipelines.relations import Holdings, Lookup
     from platform_pipelines.spec.quality import QualitySpec
-    from platform_pipelines.spec.rules import RuleSpec, Unique
+
+
+@dataclass(frozen=True, slots=True)
+class Staying:
+    """Good rows that stay in the files they came from.
+
+    Attributes:
+        relation: the judged rows and behind their columns those of their places, see ``rowsql.placed``.
+        sink: gets the places of the bad rows, in the order in which the sink of bad rows gets them.
+    """
+
+    relation: str
+    sink: Callable[[pa.RecordBatch], None]
 
 
 def _unknown(figure: str, window: int) -> Sequence[float]:
@@ -53,6 +64,7 @@ def judge(  # noqa: PLR0913 - one call, the rest by name
     now: dt.datetime,
     sink_good: Callable[[pa.RecordBatch], None],
     sink_bad: Callable[[pa.RecordBatch], None],
+    staying: Staying | None = None,
     holdings: Holdings | None = None,
     history: History = _unknown,
 ) -> Judgement:
@@ -66,9 +78,10 @@ def judge(  # noqa: PLR0913 - one call, the rest by name
         cursor: the column that orders versions of a row; None if there is none.
         lookup: reads the tables that foreign keys refer to.
         now: the time that ``freshness`` compares with, with zone.
-        sink_good: gets the rows that failed no rule of severity error.
+        sink_good: gets the rows that failed no rule of severity error; of rows that stay, only some of the first.
         sink_bad: gets the others, with ``_pipelines_rule`` (string),
             ``_pipelines_rules`` (list of strings) and ``_pipelines_reason`` (string).
+        staying: given where the good rows stay where they are.
         holdings: looks into the destinations that rules name; None only where none does.
         history: what earlier batches were like, for ``anomaly``.
 
@@ -78,89 +91,27 @@ def judge(  # noqa: PLR0913 - one call, the rest by name
         SpecError: a rule or schema can never work.
     """
     types = columns(connection, relation)
-    plan = _Plan(Scope(connection, types, lookup, holdings, relation), relation, cursor if cursor in types else None)
+    plan = Plan(Scope(connection, types, lookup, holdings, relation), relation, cursor if cursor in types else None)
     for order, rule in enumerate(quality.rules):
         plan.add(order, rule)
     if quality.schema_path:
         plan.add_schema(UserSchema.load(quality.schema_path, order=len(quality.rules)))
-    return _Pass(plan, sink_good, sink_bad).run(quality, now, history)
-
-
-class _Plan:
-    """The testers of all rules over one relation."""
-
-    def __init__(self, scope: Scope, relation: str, cursor: str | None) -> None:
-        self.scope = scope
-        self.relation = relation
-        self.cursor = cursor
-        self.predicates: list[Any] = []
-        self.testers: list[Tester] = []
-        #: tests known to pass before the pass
-        self.settled: list[RowTest] = []
-        self.schema: UserSchema | None = None
-        self.checks: dict[str, UserCheck] = {}
-
-    def add(self, order: int, rule: RuleSpec) -> None:
-        """Make one rule ready."""
-        fields = getattr(rule, "fields", None) or [name for name in [getattr(rule, "field", None)] if name]
-        require_columns(fields, self.scope.columns, f"Rule `{rule.id}` ({rule.type})")
-        if rule.type == "unique" and rule.scope is not None:
-            self.add_scoped(order, rule, rule.scope)
-        elif rule.type == "unique":
-            self.add_unique(_unique_test(order, rule), rule.fields)
-        elif predicate := compile_rule(self.scope, order, rule):
-            self.predicates.append(predicate)
-        elif rule.type == "regex":
-            self.testers.append(Pattern(order, rule))
-        elif rule.type == "pandera":
-            self.checks[rule.id] = UserCheck.of(order, rule)
-            self.testers.append(self.checks[rule.id])
-
-    def add_scoped(self, order: int, rule: Unique, destination: str) -> None:
-        """Make one uniqueness ready that holds in a destination too; looks for what is taken at once."""
-        holding = self.scope.holding(destination, rule.fields)
-        require_columns(holding.key, self.scope.columns, f"The key of destination `{destination}`, which")
-        found = loaded.find(self.scope.connection, self.relation, self.cursor, holding, rule=rule, order=order)
-        if isinstance(found, RowTest):
-            self.settled.append(found)
-        else:
-            self.testers.append(found)
-
-    def add_unique(self, test: RowTest, fields: tuple[str, ...]) -> None:
-        """Make one uniqueness ready; looks for duplicates at once."""
-        found = duplicates.find(self.scope.connection, self.relation, fields, self.cursor, test)
-        if found is None:
-            self.settled.append(test)
-        else:
-            self.testers.append(found)
-
-    def add_schema(self, schema: UserSchema) -> None:
-        """Make the user's schema ready; its uniqueness becomes ours, for pandera sees one chunk at a time."""
-        self.schema = schema
-        self.testers.append(schema)
-        for test, fields in schema.uniques:
-            require_columns(fields, self.scope.columns, f"Schema check `{test.id}`")
-            self.add_unique(test, fields)
-
-    def all_testers(self) -> list[Tester]:
-        """Every tester of the pass."""
-        first: list[Tester] = [Predicates(tuple(self.predicates))] if self.predicates else []
-        return [*first, *self.testers]
-
-    def sql(self, testers: list[Tester]) -> str:
-        """The one query of the pass: the rows, then what the testers want beside them."""
-        beside = [item for tester in testers for item in tester.extra]
-        return f"select {', '.join(['*', *beside])} from {quote(self.relation)} as input"
+    return _Pass(plan, sink_good, sink_bad, staying).run(quality, now, history)
 
 
 class _Pass:
     """The pass over the rows."""
 
     def __init__(
-        self, plan: _Plan, good: Callable[[pa.RecordBatch], None], bad: Callable[[pa.RecordBatch], None]
+        self,
+        plan: Plan,
+        good: Callable[[pa.RecordBatch], None],
+        bad: Callable[[pa.RecordBatch], None],
+        staying: Staying | None,
     ) -> None:
         self._plan = plan
-        self._good, self._bad = good, bad
+        self._good, self._bad, self._staying = good, bad, staying
+        self._wants_good = True
         self._testers = plan.all_testers()
         tests = [test for tester in self._testers for test in tester.tests]
         #: testers first take all that DuckDB can test; the first rule a row failed is the first of the YAML
@@ -176,9 +127,14 @@ class _Pass:
 
         width = len(self._plan.scope.columns)
         try:
-            reader = self._plan.scope.connection.execute(self._plan.sql(self._testers)).to_arrow_reader(CHUNK_ROWS)
+            relation = self._staying.relation if self._staying else self._plan.relation
+            suspects = self._suspects()
+            query = self._plan.sql(self._testers, relation, suspects)
+            reader = self._plan.scope.connection.execute(query).to_arrow_reader(CHUNK_ROWS)
             for chunk in reader:
                 self._take(chunk.select(list(range(width))), chunk.select(list(range(width, chunk.num_columns))))
+            if suspects:
+                self._take_others(suspects)
         except (duckdb.Error, pa.ArrowException) as error:
             self._blame(error)
             raise
@@ -198,11 +154,33 @@ class _Pass:
         done = split(rows, self._tests, failing)
         self.rows += rows.num_rows
         self.flagged += done.flagged
-        if done.good.num_rows:
-            self._good(done.good)
-        if done.bad is not None:
+        if self._wants_good:
+            self._hand_on(passing(rows, done.wrong))
+        if done.bad is not None and done.wrong is not None:
             self.rejected += done.bad.num_rows
             self._bad(done.bad)
+            if self._staying:
+                self._staying.sink(passing(extra.select([FILE, ROW]), ~done.wrong))
+
+    def _suspects(self) -> str | None:
+        """The condition for rows that may fail, where the others may stay unread; None to read all."""
+        found = [tester.suspects for tester in self._testers]
+        if self._staying is None or None in found:
+            return None
+        return " or ".join(f"({each})" for each in found) or "false"
+
+    def _take_others(self, suspects: str) -> None:
+        """Rows that were not read are good: count them, and show some."""
+        connection, relation = self._plan.scope.connection, quote(self._plan.relation)
+        self.rows = count(connection, self._plan.relation)
+        shown = connection.execute(f"select * from {relation} as input where not ({suspects}) limit {SAMPLE_ROWS}")
+        for batch in shown.to_arrow_reader(SAMPLE_ROWS):
+            self._hand_on(batch)
+
+    def _hand_on(self, good: pa.RecordBatch) -> None:
+        if good.num_rows:
+            self._good(good)
+            self._wants_good = self._staying is None
 
     def _outcomes(
         self, quality: QualitySpec, now: dt.datetime, unusual: Mapping[str, RuleOutcome]
@@ -242,8 +220,3 @@ class _Pass:
                     "Mend the rule, or convert the column by `map` first."
                 )
                 raise InvalidData(msg) from error
-
-
-def _unique_test(order: int, rule: Unique) -> RowTest:
-    statement = f"{', '.join(rule.fields)} must occur once"
-    return RowTest(order, rule.id, rule.type, rule.severity, statement, unique_reasons(rule.fields))

@@ -18,11 +18,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from platform_pipelines.duck import literal, quote
+from platform_pipelines.duck import quote
 from platform_pipelines.quality import duplicates
 from platform_pipelines.quality.rowtest import RowTest
 from platform_pipelines.quality.words import concat, shown
 from platform_pipelines.relations import columns, comparable, count, stage, unused_name
+from platform_pipelines.rowsql import FILE, ROW, placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,6 +65,13 @@ class Taken:
     def extra(self) -> Sequence[str]:
         """The verdict, and what the search for doubles wants."""
         return [f"{self.sql} as {quote(self.name)}", *(self.inner.extra if self.inner else ())]
+
+    @property
+    def suspects(self) -> str | None:
+        """Fields that are taken, or may be doubles."""
+        if self.inner is None:
+            return self.sql
+        return None if self.inner.suspects is None else f"{self.sql} or {self.inner.suspects}"
 
     def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
         """The mask of rows whose fields are taken."""
@@ -208,15 +216,14 @@ class _Search:
 
     def _waiting(self, holding: Holding) -> str | None:
         """A table of the rows that wait to be loaded; None where there are none."""
-        if not holding.waiting:
+        if not holding.waiting.paths:
             return None
-        listed = ", ".join(literal(str(path)) for path in holding.waiting)
-        files = f"read_parquet([{listed}], union_by_name=true, file_row_number=true)"
+        files = placed(holding.waiting)
         have = [row[0] for row in self.connection.execute(f"describe select * from {files}").fetchall()]
         if not {*self.fields, *self.key} <= set(have):
             return None
         names = _listed([name for name in self._names if name in have])
-        arrival = f"row_number() over (order by file_index, file_row_number) as {_ARRIVAL}"
+        arrival = f"row_number() over (order by {FILE}, {ROW}) as {_ARRIVAL}"
         return self._table("waiting", f"select {names}, {arrival} from {files}")
 
     @property

@@ -39,6 +39,10 @@ class Pattern:
         """The column as text."""
         return [f"cast({quote(self.rule.field)} as varchar) as {quote(self._name)}"]
 
+    @property
+    def suspects(self) -> None:
+        """Only Python can say."""
+
     def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
         """The mask of rows whose text does not match."""
         import numpy as np

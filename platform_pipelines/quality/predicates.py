@@ -94,6 +94,11 @@ class Predicates:
             masks.append(f"{bits} as {quote(_mask_name(start // _BITS))}")
         return masks
 
+    @property
+    def suspects(self) -> str:
+        """Any of the rules fails."""
+        return " or ".join(item.sql for item in self.items)
+
     def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
         """For each test the mask of failing rows, or None where none fails."""
         import numpy as np

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines.duck import literal, quote
+from platform_pipelines.duck import quote
 from platform_pipelines.relations import family
+from platform_pipelines.rowsql import placed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     import duckdb
+
+    from platform_pipelines.rowfiles import RowFiles
 
 #: bars of a histogram at most
 BARS = 20
@@ -53,10 +53,9 @@ class ColumnProfile:
         return asdict(self)
 
 
-def profile(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tuple[ColumnProfile, ...]:
-    """The profile of each column of Parquet files, bookkeeping left out."""
-    listed = ", ".join(literal(str(path)) for path in files)
-    relation = f"read_parquet([{listed}], union_by_name=true)"
+def profile(connection: duckdb.DuckDBPyConnection, rows: RowFiles) -> tuple[ColumnProfile, ...]:
+    """The profile of each column of rows in files, bookkeeping left out."""
+    relation = placed(rows)
     found = connection.execute(f"describe select * from {relation}").fetchall()
     names = [(row[0], row[1]) for row in found if not row[0].startswith("_pipelines_")]
     return tuple(_column(connection, relation, name, kind) for name, kind in names)

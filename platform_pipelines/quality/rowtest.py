@@ -48,6 +48,8 @@ class Tester(Protocol):
         tests: the tests it runs.
         extra: SQL select items over the judged relation that it wants beside the
             rows, ``expression as name``; dropped again before rows go on.
+        suspects: SQL that is true for every row that may fail, and never NULL; None
+            where it has to see all rows.
     """
 
     @property
@@ -57,6 +59,10 @@ class Tester(Protocol):
     @property
     def extra(self) -> Sequence[str]:
         """Select items it wants beside the rows."""
+
+    @property
+    def suspects(self) -> str | None:
+        """The condition for rows that may fail."""
 
     def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
         """For each test the mask of failing rows, or None where none fails.

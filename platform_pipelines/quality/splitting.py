@@ -1,4 +1,4 @@
-"""Splits a chunk of rows into good and bad ones, and says of the bad ones why.
+"""Finds the bad rows of a chunk and says of them why.
 
 Bad rows get three columns: ``_pipelines_rule`` (the first rule of severity error
 they failed), ``_pipelines_rules`` (all of them) and ``_pipelines_reason``.
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A chunk, split: good rows, bad rows with their reasons (None if there are none), flagged good rows."""
+    """A chunk, split: which rows are bad, they with their reasons (both None if there are none), flagged good rows."""
 
-    good: pa.RecordBatch
+    wrong: Mask | None
     bad: pa.RecordBatch | None
     flagged: int
 
@@ -40,7 +40,7 @@ def split(rows: pa.RecordBatch, tests: Sequence[RowTest], failing: Sequence[Mask
             by_severity[test.severity] = mask if known is None else known | mask
     warned, wrong = by_severity.get("warning"), by_severity.get("error")
     if wrong is None:
-        return Split(rows, None, 0 if warned is None else int(warned.sum()))
+        return Split(None, None, 0 if warned is None else int(warned.sum()))
     flagged = 0 if warned is None else int((warned & ~wrong).sum())
     bad = rows.filter(pa.array(wrong))
     picked = [
@@ -48,7 +48,14 @@ def split(rows: pa.RecordBatch, tests: Sequence[RowTest], failing: Sequence[Mask
         for test, mask in zip(tests, failing, strict=True)
         if test.severity == "error" and mask is not None
     ]
-    return Split(rows.filter(pa.array(~wrong)), _explained(bad, picked), flagged)
+    return Split(wrong, _explained(bad, picked), flagged)
+
+
+def passing(rows: pa.RecordBatch, wrong: Mask | None) -> pa.RecordBatch:
+    """The rows of a chunk that are not bad."""
+    import pyarrow as pa
+
+    return rows if wrong is None else rows.filter(pa.array(~wrong))
 
 
 def _explained(bad: pa.RecordBatch, picked: Sequence[tuple[RowTest, Mask]]) -> pa.RecordBatch:

@@ -85,6 +85,10 @@ class UserCheck:
         """Nothing."""
         return ()
 
+    @property
+    def suspects(self) -> None:
+        """Only pandera can say."""
+
     def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
         """The mask of rows that fail the check, in whatever way."""
         found: Mask | None = None

@@ -78,6 +78,10 @@ class UserSchema:
         """Nothing."""
         return ()
 
+    @property
+    def suspects(self) -> None:
+        """Only pandera can say."""
+
     def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
         """The mask of failing rows of each check."""
         import numpy as np

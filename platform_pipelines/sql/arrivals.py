@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from platform_pipelines.duck import literal
 from platform_pipelines.errors import InvalidData
+from platform_pipelines.rowsql import selected
 from platform_pipelines.sql.arrow_types import in_schema, parquet_safe, plain_schema
 
 if TYPE_CHECKING:
@@ -49,9 +49,8 @@ class Arrivals:
         self.bytes = 0
         self.repeatable = _readable(load) and self._schema == load.schema and parquet_safe(load.schema)
         if self.repeatable:
-            self.bytes = sum(file.stat().st_size for file in load.files)
-            files = ", ".join(literal(str(file)) for file in load.files)
-            self.sql = f"read_parquet([{files}], hive_partitioning=false)"
+            self.bytes = load.stored.bytes
+            self.sql = selected(load.stored)
         else:
             self._register(batches)
             self.sql = _RELATION
@@ -100,7 +99,9 @@ class Arrivals:
 
 def _readable(load: Load) -> bool:
     """Whether the load's files can be named in SQL: DuckDB has no escape for glob characters."""
-    return bool(load.files) and not any(_GLOB & set(str(file)) for file in load.files)
+    stored = load.stored
+    named = [*stored.paths, *(each.path for each in stored.left_out)]
+    return bool(stored.paths) and not any(_GLOB & set(str(path)) for path in named)
 
 
 def null_byte_error(arrivals: Arrivals, table: str, system: str) -> InvalidData:

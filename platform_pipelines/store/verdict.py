@@ -14,13 +14,16 @@ from platform_pipelines.errors import StoreCorrupt
 from platform_pipelines.model import Offset
 from platform_pipelines.outcomes import RuleOutcome, TransformOutcome
 from platform_pipelines.store.arrow import UNREADABLE, decode_schema, encode_schema
-from platform_pipelines.store.manifest import FORMAT, DataFile
+from platform_pipelines.store.manifest import DataFile
 from platform_pipelines.store.shapes import Kinds, checked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
+
+#: 2 came with ``left_out``
+FORMAT = 2
 
 Status = Literal["passed", "held", "released", "discarded"]
 
@@ -33,7 +36,9 @@ class Verdict:
         epoch: of the batch.
         sequence: of the batch.
         status: passed, held, released (a person let it through) or discarded.
-        files: Parquet files of the rows to load, relative to the epoch's folder.
+        files: Parquet files of the rows to load, relative to the epoch's folder; the batch's own where no row
+            was changed.
+        left_out: Parquet files that say which rows of ``files`` are rejected, see ``rowfiles.LeftOut``.
         dead: Parquet files of the dead letters, likewise.
         rows_in: rows landed, records that could not be read included.
         rows_out: rows to load.
@@ -62,6 +67,7 @@ class Verdict:
     score: float = 1.0
     reason: str = ""
     files: tuple[DataFile, ...] = ()
+    left_out: tuple[DataFile, ...] = ()
     dead: tuple[DataFile, ...] = ()
     rules: tuple[RuleOutcome, ...] = ()
     transforms: tuple[TransformOutcome, ...] = ()
@@ -75,7 +81,7 @@ class Verdict:
     def to_bytes(self) -> bytes:
         """The JSON form."""
         body: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
-        for name in ("files", "dead", "rules", "transforms"):
+        for name in ("files", "left_out", "dead", "rules", "transforms"):
             body[name] = [_shallow(item) for item in getattr(self, name)]
         body["schema"] = encode_schema(self.schema) if self.schema is not None else None
         body["format"] = FORMAT
@@ -86,13 +92,17 @@ class Verdict:
         """The inverse of :meth:`to_bytes`.
 
         Raises:
-            StoreCorrupt: the content is not a verdict.
+            StoreCorrupt: the content is not a verdict, or one of a later version.
         """
         try:
             body = checked(json.loads(content), _KINDS)
+            if body["format"] > FORMAT:
+                msg = f"Verdict {place} has format {body['format']}; this version reads up to format {FORMAT}."
+                raise StoreCorrupt(msg)
             return cls(
                 **{name: body[name] for name in _PLAIN},
                 files=tuple(DataFile.from_json(item) for item in body["files"]),
+                left_out=tuple(DataFile.from_json(item) for item in body.get("left_out", ())),
                 dead=tuple(DataFile.from_json(item) for item in body["dead"]),
                 rules=tuple(RuleOutcome(**{**item, "sample": tuple(item["sample"])}) for item in body["rules"]),
                 transforms=tuple(TransformOutcome(**item) for item in body["transforms"]),
@@ -124,6 +134,7 @@ _PLAIN: Kinds = {
 }
 _KINDS: Kinds = {
     **_PLAIN,
+    "format": int,
     "files": list,
     "dead": list,
     "rules": list,

@@ -88,3 +88,14 @@ def test_a_guess_that_fails_far_down_starts_over(orders: Folder) -> None:
     assert answer.json["rows"]["loaded"] == {"warehouse": 70_000}
     assert orders.query("select typeof(amount), count(*) from raw.tidy group by all") == [("VARCHAR", 70_000)]
     assert len(list(orders.root.glob(".pipelines/store/**/part-*.parquet"))) == 1
+
+
+def test_rejected_rows_are_left_out_without_numpy(orders: Folder) -> None:
+    orders.type("run", "orders", "--only", "landing")
+    orders.type("run", "orders", "--only", "validated")
+    text = (orders.root / "defs/sales/orders.yaml").read_text()
+    orders.write("defs/sales/orders.yaml", re.sub(r"quality:.*?destinations", "destinations", text, flags=re.DOTALL))
+    code, said = _run(orders, "orders")
+    assert code == 0, said[-3000:]
+    assert not _NUMPY.search(said)
+    assert orders.query("select id from raw.orders order by id") == [(1,), (3,)]

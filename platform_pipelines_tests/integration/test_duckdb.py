@@ -17,6 +17,7 @@ from platform_pipelines.connectors import duckdb_session
 from platform_pipelines.connectors.duckdb import DuckDBConnector
 from platform_pipelines.errors import AccountingError, ConnectError, InvalidData, SchemaDrift
 from platform_pipelines.model import Feed, Load, Mode, Offset, Receipt, Stream, Window
+from platform_pipelines.rowfiles import RowFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,7 +153,7 @@ _VALUES: list[tuple[str, pa.Array, str]] = [
 def test_arrow_values_survive(path: Path, tmp_path: Path, values: pa.Array, kind: str, *, landed: bool) -> None:
     rows = pa.table({"x": values})
     pq.write_table(rows, tmp_path / "x.parquet")
-    _run(path, rows, files=(tmp_path / "x.parquet",) if landed else ())
+    _run(path, rows, stored=RowFiles((tmp_path / "x.parquet",) if landed else ()))
     assert _query(path, "select data_type from duckdb_columns() where table_name = 't' and column_name = 'x'") == [
         (kind,)
     ]
@@ -270,7 +271,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_read_from_batches(path: Path,
     rows = pa.table({"id": [1]})
     pq.write_table(rows, tmp_path / "a[1].parquet")
     pq.write_table(pa.table({"id": [2]}), tmp_path / "a1.parquet")
-    _run(path, rows, files=(tmp_path / "a[1].parquet",))
+    _run(path, rows, stored=RowFiles((tmp_path / "a[1].parquet",)))
     assert _query(path, "select id from raw.t") == [(1,)]
 
 

@@ -15,6 +15,7 @@ import pytest
 from platform_pipelines.connectors.postgres import PostgresConnector
 from platform_pipelines.errors import AccountingError, ConnectError, InvalidData, RetriableError, SchemaDrift
 from platform_pipelines.model import Feed, Load, Mode, Offset, Receipt
+from platform_pipelines.rowfiles import RowFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +99,7 @@ def test_a_null_byte_in_a_landed_file_names_its_column(postgres_database: str, t
     rows = pa.table({"good": ["a"], "bad": ["x\x00y"]})
     pq.write_table(rows, tmp_path / "x.parquet")
     with pytest.raises(InvalidData, match=r"column 'bad' holds a NUL byte"):
-        _run(postgres_database, rows, files=(tmp_path / "x.parquet",))
+        _run(postgres_database, rows, stored=RowFiles((tmp_path / "x.parquet",)))
 
 
 def test_names_are_taken_as_they_are(connection: psycopg.Connection, postgres_database: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 from platform_pipelines.connectors.postgres import PostgresConnector
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.model import Feed, Load, Offset, Stream, Window
+from platform_pipelines.rowfiles import NOWHERE, RowFiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,11 +94,11 @@ def _copy(dsn: str, stream: str, table: str, folder: Path | None, **options: Any
     connector = PostgresConnector(dsn=dsn)
     batches = [b for page in connector.read(Stream(stream, options), Window(), None) for b in page.batches]
     rows = pa.Table.from_batches(batches)
-    files: tuple[Path, ...] = ()
+    stored = NOWHERE
     if folder:
-        files = (folder / "batch.parquet",)
-        pq.write_table(rows, files[0])
-    load = Load(Feed("copy"), table, "append", rows.schema, Offset(1, 1), rows.num_rows, "pt", files=files)
+        stored = RowFiles((folder / "batch.parquet",))
+        pq.write_table(rows, folder / "batch.parquet")
+    load = Load(Feed("copy"), table, "append", rows.schema, Offset(1, 1), rows.num_rows, "pt", stored=stored)
     connector.load(load, rows.to_reader())
     return rows.schema
 
@@ -191,7 +192,7 @@ def test_databases_in_other_encodings(postgres_dsn: str, encoding: str, tmp_path
             _copy(dsn, "t", "copied", tmp_path)
             assert other.execute("select v from copied").fetchall() == [(text,)]
             if encoding != "SQL_ASCII":
-                load = Load(Feed("e"), "e", "append", pa.schema([("v", pa.string())]), Offset(1, 1), 1, "pt", files=())
+                load = Load(Feed("e"), "e", "append", pa.schema([("v", pa.string())]), Offset(1, 1), 1, "pt")
                 with pytest.raises(InvalidData, match="has no equivalent in encoding"):
                     PostgresConnector(dsn=dsn).load(load, pa.table({"v": ["🐘"]}).to_reader())
         server.execute(f"drop database {name} with (force)".encode())
@@ -234,7 +235,7 @@ def test_columns_and_tables_of_any_name(connection: psycopg.Connection, postgres
 
 @pytest.mark.parametrize("name", ["x" * 64, "ü" * 32])
 def test_names_that_postgres_would_cut_off_are_refused(postgres_database: str, name: str) -> None:
-    load = Load(Feed("e"), "e", "append", pa.schema([(name, pa.string())]), Offset(1, 1), 1, "pt", files=())
+    load = Load(Feed("e"), "e", "append", pa.schema([(name, pa.string())]), Offset(1, 1), 1, "pt")
     with pytest.raises(InvalidData, match=r"64 bytes; PostgreSQL allows 1 to 63"):
         PostgresConnector(dsn=postgres_database).load(load, pa.table({name: ["a"]}).to_reader())
 

@@ -17,6 +17,7 @@ from platform_pipelines import duck
 from platform_pipelines.connectors.duckdb import DuckDBConnector
 from platform_pipelines.connectors.postgres import PostgresConnector
 from platform_pipelines.model import Feed, Load, Mode, Offset
+from platform_pipelines.rowfiles import NOWHERE, LeftOut, RowFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ class Step:
     feed: Feed
     fresh: bool
     files: bool
+    left_out: bool
     rows: dict[int, tuple[str, int | None, bool]]
 
     @property
@@ -55,6 +57,7 @@ _step = st.builds(
     feed=st.sampled_from(_FEEDS),
     fresh=st.booleans(),
     files=st.booleans(),
+    left_out=st.booleans(),
     rows=st.dictionaries(st.integers(0, 5), _row, max_size=5),
 )
 _steps = st.lists(_step, min_size=1, max_size=6)
@@ -117,7 +120,7 @@ class Run:
             cursor="version",
             previous=previous,
             fresh=fresh,
-            files=self._files(rows) if step.files else (),
+            stored=self._stored(rows, left_out=step.left_out) if step.files else NOWHERE,
             delete_field="gone" if self.mode == "merge" else None,
             delete_action="hard",
         )
@@ -126,10 +129,23 @@ class Run:
         assert self.destination.offset(step.feed, self.table) == offset
         return receipt, previous is None or fresh, fresh
 
-    def _files(self, rows: pa.Table) -> tuple[Path, ...]:
-        path = self.folder / f"{next(_numbers)}.parquet"
-        pq.write_table(rows, path)
-        return (path,)
+    def _stored(self, rows: pa.Table, *, left_out: bool) -> RowFiles:
+        """The rows in two files, with others among them that do not count."""
+        others = pa.Table.from_pylist([{"id": key, "value": "rejected", "version": 9} for key in range(6)], _SCHEMA)
+        number = next(_numbers)
+        paths = [self.folder / f"{number}-{part}.parquet" for part in ("a", "b")]
+        for path, part in zip(paths, (rows.slice(0, 2), rows.slice(2)), strict=True):
+            pq.write_table(pa.concat_tables([others, part, others]) if left_out else part, path)
+        if not left_out:
+            return RowFiles(tuple(paths))
+        sizes = [min(2, rows.num_rows), max(0, rows.num_rows - 2)]
+        places = [
+            {"file": file, "row": row}
+            for file, size in enumerate(sizes)
+            for row in (*range(6), *range(6 + size, 12 + size))
+        ]
+        pq.write_table(pa.Table.from_pylist(places), self.folder / f"{number}-left-out.parquet")
+        return RowFiles(tuple(paths), (LeftOut(self.folder / f"{number}-left-out.parquet"),))
 
 
 @dataclass

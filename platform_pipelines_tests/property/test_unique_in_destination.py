@@ -61,7 +61,7 @@ def judged(
         now=dt.datetime.now(dt.UTC),
         sink_good=into(good),
         sink_bad=into(bad),
-        holdings=lambda destination, columns: Holding(lambda: held.to_reader() if stored else None, (), key),  # noqa: ARG005 - the protocol's names
+        holdings=lambda destination, columns: Holding(lambda: held.to_reader() if stored else None, key=key),  # noqa: ARG005 - the protocol's names
     )
     return good, bad
 

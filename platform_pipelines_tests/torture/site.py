@@ -272,7 +272,7 @@ def _known_in_log(log: FeedLog) -> Iterator[Path]:
             files = (*manifest.files, *([manifest.rejects] if manifest.rejects else []))
             yield from folder.glob(f"{sequence:06d}.held-*.json")
             if verdict:
-                files += (*verdict.files, *verdict.dead)
+                files += (*verdict.files, *verdict.left_out, *verdict.dead)
             yield from (folder / file.path for file in files)
 
 

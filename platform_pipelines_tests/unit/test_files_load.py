@@ -18,6 +18,7 @@ from platform_pipelines.errors import InvalidData, StoreCorrupt
 from platform_pipelines.formats import folder
 from platform_pipelines.formats.folder_manifest import MANIFEST
 from platform_pipelines.model import Feed, Offset, Stream, Window
+from platform_pipelines.rowfiles import RowFiles
 from platform_pipelines.testing.loads import Loading
 from platform_pipelines.testing.rows import records, versions
 
@@ -86,7 +87,7 @@ def test_landed_files_are_linked_not_encoded_anew(tmp_path: Path) -> None:
     rows = versions((1, "a", 1))
     pq.write_table(rows, source)
     loading = Loading(_lake(tmp_path), "append", "t")
-    receipt = loading.load(rows, files=(source,))
+    receipt = loading.load(rows, stored=RowFiles((source,)))
     (name,) = _files(tmp_path)
     assert receipt.loaded == 1
     assert (tmp_path / "t" / name).stat().st_ino == source.stat().st_ino

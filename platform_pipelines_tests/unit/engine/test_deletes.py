@@ -179,17 +179,18 @@ def test_a_row_that_moved_to_another_partition_stays(world: World) -> None:
         assert sorted((row["id"], row["region"]) for row in world.rows()) == [(1, "us"), (2, "eu")], order
 
 
-def test_keys_are_compared_behind_renames_and_filters(world: World) -> None:
+@pytest.mark.parametrize("name", ["number", "sequence", "path", "gone", "file_index"])
+def test_keys_are_compared_behind_renames_and_filters(world: World, name: str) -> None:
     project = detecting(
         world,
-        transforms=[{"map": {"number": "id", "at": None, "v": None}}, {"filter": "v <> 'v3'"}],
-        destinations=[MERGE | {"key": ["number"]}],
+        transforms=[{"map": {name: "id", "at": None, "v": None}}, {"filter": "v <> 'v3'"}],
+        destinations=[MERGE | {"key": [name]}],
     )
     world.put(rows(1, 2, 3))
     world.run(project)
     world.put(rows(2, 3))
     assert world.run(project).error is None
-    assert [row["number"] for row in world.rows()] == [2]
+    assert [row[name] for row in world.rows()] == [2]
 
 
 def test_a_transform_that_makes_other_keys_meets_the_limit(world: World) -> None:

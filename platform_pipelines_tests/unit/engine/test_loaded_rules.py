@@ -112,3 +112,13 @@ def test_a_preview_looks_too(world: World) -> None:
     world.run(project)
     world.put([row(2, "a", 2)])
     assert [each["record"]["id"] for each in preview(project, "p", 10).rejected] == [2]
+
+
+@pytest.mark.parametrize("mode", ["append", "merge"])
+def test_a_column_that_never_had_a_value_is_loaded(world: World, mode: str) -> None:
+    project = project_of(world, mode=mode)
+    world.put([row(1, None, 1), row(2, None, 2)])
+    world.run(project)
+    world.put([row(3, "a", 3)])
+    world.run(project)
+    assert [(each["id"], each["email"]) for each in world.rows()] == [(1, None), (2, None), (3, "a")]
