@@ -1,11 +1,11 @@
 """Keeps modules out of a process that runs one pipeline which has no use for them.
 
 pyarrow and DuckDB import pandas wherever it is installed, be it to make one
-scalar or to read one Arrow table; pyarrow imports numpy, httpx its own command
-line. Together that costs a run most of a second. All do without where these are
-not installed, so that is what they are told here. Only for a process that ends
-with its run: what they once could not import they do not ask for again. See
-decisions 0013 and 0014.
+scalar or to read one Arrow table; pyarrow imports numpy and dateutil, DuckDB
+Arrow's data sets, httpx its own command line. Together that costs a run most of
+a second. All do without where these are not installed, so that is what they are
+told here. Only for a process that ends with its run: what they once could not
+import they do not ask for again. See decisions 0013 and 0014.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: connectors of ours that never hand out or take pandas frames or numpy arrays, nor load a driver that might
 _CONNECTORS = frozenset({"duckdb", "files", "hubspot", "logger", "postgres", "rest"})
+#: DuckDB reads Arrow's streams as they come where there are no data sets; pyarrow asks dateutil for intervals alone
+_WITH_PANDAS = {"pandas", "pyarrow.dataset", "dateutil"}
 _TRANSFORMS = frozenset({"aggregate", "filter", "join", "map", "mask", "sql"})
 
 
@@ -49,7 +51,7 @@ def without_unneeded(project: Project, pipeline: PipelineSpec) -> None:
     sys.meta_path.insert(0, _Absent)
     if "pandas" in sys.modules or _may_want_pandas(project, pipeline):
         return
-    _Absent.names.add("pandas")
+    _Absent.names |= _WITH_PANDAS
     if "numpy" not in sys.modules and not pipeline.quality.rules:
         _Absent.names.add("numpy")
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from platform_pipelines_tests.cli.commands import Folder
 
 _PANDAS = re.compile(r"\| +pandas\.core$", re.MULTILINE)  # an attempt that fails is listed as pandas alone
+_DATA_SETS = re.compile(r"\| +(pyarrow\._dataset|dateutil\._common)$", re.MULTILINE)
 _NUMPY = re.compile(r"\| +numpy\._core$", re.MULTILINE)
 #: rows to hash at the watermark, to merge, to take out of files: all that is done without rules
 _PLAIN = """
@@ -46,6 +47,7 @@ def test_a_run_that_has_no_use_for_pandas_does_not_import_it(orders: Folder) -> 
         assert code == 0, said[-3000:]
         assert "| pyarrow" in said.replace("  ", "")
         assert not _PANDAS.search(said)
+        assert not _DATA_SETS.search(said)
     assert orders.query("select count(*) from raw.orders") == [(2,)]
 
 
@@ -57,6 +59,7 @@ def test_a_run_without_rules_does_not_import_numpy(orders: Folder) -> None:
         code, said = _run(orders, "plain")
         assert code == 0, said[-3000:]
         assert not _NUMPY.search(said)
+        assert not _DATA_SETS.search(said)
     rows = [(1, 1.5), (2, 3.5), (3, 4.5)]
     assert orders.query("select id, amount from raw.plain order by id") == rows
     assert orders.query(f"select id, amount from '{orders.root}/lake/plain/*.parquet' order by id") == rows
