@@ -123,11 +123,9 @@ class Cursor:
             raise CursorError(msg) from error
 
     @classmethod
-    def _of(cls, scalar: pa.Scalar[Any], kind: CursorKind) -> Cursor:
-        import pyarrow as pa
-
+    def _of(cls, scalar: Any, kind: CursorKind) -> Cursor:  # noqa: ANN401 - a scalar of the kind's class
         if kind in {"timestamp", "timestamptz"}:
-            nanos = scalar.cast(pa.int64()).as_py() * NANOS_PER_UNIT[scalar.type.unit]
+            nanos = scalar.value * NANOS_PER_UNIT[scalar.type.unit]
             return cls(kind, _format_nanoseconds(nanos, zoned=kind == "timestamptz"))
         if kind == "date":
             return cls(kind, scalar.as_py().isoformat())

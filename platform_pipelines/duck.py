@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _guard = threading.Lock()
 _instances: dict[int, duckdb.DuckDBPyConnection] = {}
+#: of other kinds, which their owners keep open until the process ends
+_lent: dict[int, duckdb.DuckDBPyConnection] = {}
 _spilling = threading.Lock()
 _spills: dict[int, Scratch] = {}
 
@@ -93,6 +95,26 @@ def session(columns: int = 0) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         end(connection)
+
+
+def lend(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let :func:`at_hand` use this in-memory instance, which stays open as long as the process."""
+    _lent[os.getpid()] = connection
+
+
+def at_hand() -> duckdb.DuckDBPyConnection:
+    """A connection to an in-memory instance that is open already, else as :func:`connect`.
+
+    For a query over a few rows, which any will do for: to open one costs a run with nothing new a fortieth of its time.
+    """
+    import duckdb
+
+    with _guard:
+        lent = None if os.getpid() in _instances else _lent.get(os.getpid())
+    if lent is not None:
+        with contextlib.suppress(duckdb.FatalException):  # closed for good after an internal error
+            return sibling(lent)
+    return connect()
 
 
 def end(connection: duckdb.DuckDBPyConnection) -> None:

@@ -6,7 +6,7 @@ come as text, as DuckDB writes them. How values are shown is left to the callers
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from platform_pipelines import duck
 
@@ -37,9 +37,22 @@ def to_values(column: pa.Array[Any] | pa.ChunkedArray[Any]) -> list[Any]:
 def all_but(rows: int, numbers: Sequence[int] | pa.Array[Any] | pa.ChunkedArray[Any]) -> pa.BooleanArray:
     """A filter of so many rows that leaves those of these numbers out; without numpy, see decision 0014."""
     import pyarrow as pa
+
+    if not isinstance(numbers, pa.Array | pa.ChunkedArray):
+        return _all_but_few(rows, numbers)
     import pyarrow.compute as pc
 
-    gone = numbers if isinstance(numbers, pa.Array | pa.ChunkedArray) else pa.array(numbers, pa.int64())
     every: Any = pa.arange(0, rows)  # type: ignore[attr-defined]  # newer than the stubs
-    found: pa.BooleanArray = pc.invert(pc.is_in(every, value_set=gone.cast(pa.int64())))
+    found: pa.BooleanArray = pc.invert(pc.is_in(every, value_set=numbers.cast(pa.int64())))
     return found
+
+
+def _all_but_few(rows: int, numbers: Sequence[int]) -> pa.BooleanArray:
+    """One bit a row, see https://arrow.apache.org/docs/format/Columnar.html#fixed-size-primitive-layout."""
+    import pyarrow as pa
+
+    bits = bytearray(b"\xff" * -(-rows // 8))
+    for number in numbers:
+        bits[number >> 3] &= ~(1 << (number & 7))
+    found: Any = pa.Array.from_buffers(pa.bool_(), rows, [None, pa.py_buffer(bytes(bits))])
+    return cast("pa.BooleanArray", found)

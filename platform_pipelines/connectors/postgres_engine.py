@@ -35,6 +35,7 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
     with _guard:
         if os.getpid() not in _instances:
             _instances[os.getpid()] = duck.connect(extensions=["postgres_scanner"], threads=1)
+            duck.lend(_instances[os.getpid()])
         connection = duck.sibling(_instances[os.getpid()])
     try:
         yield connection

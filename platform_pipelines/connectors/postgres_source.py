@@ -15,6 +15,7 @@ from platform_pipelines.connectors.postgres_session import without_password
 from platform_pipelines.connectors.postgres_window import bounded
 from platform_pipelines.duck import literal
 from platform_pipelines.errors import ConnectError, InvalidData, PipelinesError
+from platform_pipelines.kernels import call
 from platform_pipelines.model import Page, Window
 from platform_pipelines.sql.dialect import POSTGRES
 from platform_pipelines.sql.predicates import family_of
@@ -145,15 +146,14 @@ def _check_overflow(batch: pa.RecordBatch) -> None:
         InvalidData: naming the column.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.types as t
 
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if not t.is_timestamp(column.type):
             continue
-        numbers = column.cast(pa.int64())
-        overflown = pc.and_(pc.less(numbers, pa.scalar(_FIRST)), pc.greater(numbers, pa.scalar(_MINUS_INFINITY)))
-        if pc.any(overflown).as_py():
+        numbers = column.view(pa.int64())
+        below, finite = call("less", numbers, pa.scalar(_FIRST)), call("greater", numbers, pa.scalar(_MINUS_INFINITY))
+        if call("any", call("and", below, finite)).as_py():
             msg = (
                 f"Column {name!r} holds a timestamp after the year 294246, which Arrow cannot hold. "
                 f"Read it as text: `options: {{query: select …, {name}::text as {name} from …}}`."

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
 from platform_pipelines.cursor import NANOS_PER_UNIT, Cursor
+from platform_pipelines.kernels import call
 from platform_pipelines.rows import all_but
 
 if TYPE_CHECKING:
@@ -76,11 +77,9 @@ class Boundary:
 
     def drop_known(self, batch: pa.RecordBatch, watermark: Cursor | None) -> pa.RecordBatch:
         """The batch without the rows an earlier batch holds."""
-        import pyarrow.compute as pc
-
         if not self._owed:
             return batch
-        candidates, rows = _missing_or(batch, self._field, watermark, pc.less_equal)
+        candidates, rows = _missing_or(batch, self._field, watermark, "less_equal")
         if not rows.num_rows:
             return batch
         dropped: list[Any] = []
@@ -93,7 +92,7 @@ class Boundary:
                 dropped.append(index)
                 self._meet(key, next_digest)
         self.columns = names
-        return batch.filter(all_but(batch.num_rows, dropped)) if dropped else batch
+        return call("filter", batch, all_but(batch.num_rows, dropped)) if dropped else batch
 
     def drop_known_records(self, rejected: Sequence[Rejected]) -> list[Rejected]:
         """The unreadable records that no earlier batch holds."""
@@ -107,11 +106,9 @@ class Boundary:
 
     def observe(self, batch: pa.RecordBatch) -> None:
         """Note the cursors of rows that are kept, and the hashes the next read will owe."""
-        import pyarrow.compute as pc
-
         column = batch.column(self._field)
         self.columns = tuple(batch.schema.names)
-        extremes = pc.min_max(column)
+        extremes = call("min_max", column)
         low, high = Cursor.from_scalar(extremes["min"]), Cursor.from_scalar(extremes["max"])
         threshold = None
         if high is not None and low is not None:
@@ -119,7 +116,7 @@ class Boundary:
             self.low = low if self.low is None or self.low.at_least(low) else self.low
             threshold = self._reread_from(self.high)
         if column.null_count or (high is not None and threshold is not None and high.at_least(threshold)):
-            rows = _missing_or(batch, self._field, threshold, pc.greater_equal)[1]
+            rows = _missing_or(batch, self._field, threshold, "greater_equal")[1]
             self._waiting.append(rows)
             if sum(each.num_rows for each in self._waiting) >= _MOST_WAITING:
                 self._hash_waiting()
@@ -144,11 +141,9 @@ class Boundary:
 
     def _hash_waiting(self) -> None:
         """Hash the rows that wait, without those that a higher cursor has left behind meanwhile."""
-        import pyarrow.compute as pc
-
         threshold = None if self.high is None else self._reread_from(self.high)
         for waiting in self._waiting:
-            rows = _missing_or(waiting, self._field, threshold, pc.greater_equal)[1]
+            rows = _missing_or(waiting, self._field, threshold, "greater_equal")[1]
             if rows.num_rows:
                 digests = self._hasher.digests(rows, tuple(rows.schema.names))
                 for key, digest in zip(self._keys(rows), digests, strict=True):
@@ -178,25 +173,22 @@ class Boundary:
         self._met.setdefault(key, Counter())[digest] += 1
 
     def _keys(self, rows: pa.RecordBatch) -> list[str]:
-        encoded = rows.column(self._field).dictionary_encode()
+        encoded = call("dictionary_encode", rows.column(self._field))
         texts = [Cursor.from_scalar(value) for value in encoded.dictionary]
         keys = [_VALUE + cursor.text if cursor else _NULL for cursor in texts]
         return [_NULL if index is None else keys[index] for index in encoded.indices.to_pylist()]
 
 
 def _missing_or(
-    batch: pa.RecordBatch, field: str, bound: Cursor | None, compare: Callable[..., Any]
+    batch: pa.RecordBatch, field: str, bound: Cursor | None, compare: str
 ) -> tuple[pa.Array[Any], pa.RecordBatch]:
-    """Positions and rows whose cursor is NULL or compares with ``bound``."""
-    import pyarrow.compute as pc
-
+    """Positions and rows whose cursor is NULL or compares with ``bound``, by an Arrow function of that name."""
     column = batch.column(field)
-    chosen: Any = pc.is_null(column)
+    chosen = call("is_null", column)
     if bound is not None:
-        compared: Any = compare(column, cursor_scalar(bound, column.type))
-        chosen = pc.or_(chosen, compared.fill_null(fill_value=False))
-    positions: Any = pc.indices_nonzero(chosen)
-    return positions, batch.take(positions)
+        chosen = call("or_kleene", chosen, call(compare, column, cursor_scalar(bound, column.type)))
+    positions = call("indices_nonzero", chosen)
+    return positions, call("take", batch, positions)
 
 
 def cursor_scalar(cursor: Cursor, data_type: pa.DataType) -> pa.Scalar[Any]:
@@ -225,7 +217,7 @@ class _Hasher:
         import pyarrow as pa
 
         if self._connection is None:
-            self._connection = duck.connect()
+            self._connection = duck.at_hand()
         table = pa.table(rows)
         self._connection.register("boundary_rows", table)
         kinds = {field.name: field.type for field in rows.schema}

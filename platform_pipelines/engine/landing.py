@@ -23,6 +23,7 @@ from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.engine.unread import write_unread
 from platform_pipelines.engine.vanished import land_deletes, with_deletes
 from platform_pipelines.errors import CursorError, SpecError, StartOver
+from platform_pipelines.kernels import call
 from platform_pipelines.model import Offset
 from platform_pipelines.store import Manifest
 from platform_pipelines.store.writer import PartWriter
@@ -211,8 +212,6 @@ class _Landing:
         return batch
 
     def _without_missing(self, batch: pa.RecordBatch, field: str) -> pa.RecordBatch:
-        import pyarrow.compute as pc
-
         missing = batch.column(field).null_count
         if not missing or self._extract.window.on_missing == "include":
             return batch
@@ -224,7 +223,8 @@ class _Landing:
             )
             raise CursorError(msg)
         self._batch.skipped += missing
-        return batch.filter(pc.is_valid(batch.column(field)))
+        kept: pa.RecordBatch = call("filter", batch, call("is_valid", batch.column(field)))
+        return kept
 
     def _check_cursor(self, schema: pa.Schema) -> None:
         field, cursor = self._extract.tracked, self._context.pipeline.source.cursor

@@ -1,4 +1,4 @@
-"""The embedded DuckDB trusts the extensions of installed wheels, and no other file."""
+"""The embedded DuckDB: which files it trusts, and which instance it takes."""
 
 from __future__ import annotations
 
@@ -27,3 +27,15 @@ def test_instance_with_an_extension_loads_no_unsigned_file_afterwards(tmp_path: 
             connection.execute(f"load {duck.literal(str(forged))}")
         with pytest.raises(duckdb.InvalidInputException, match="allow_unsigned_extensions"):
             connection.execute("set allow_unsigned_extensions=true")
+
+
+def test_a_few_rows_are_asked_of_an_instance_that_is_open_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duck, "_instances", {})
+    monkeypatch.setattr(duck, "_lent", {})
+    with duck.connect(threads=1) as other:
+        other.execute("create table here as select timestamptz '2026-01-01 12:00:00+02' as seen")
+        duck.lend(other)
+        with duck.at_hand() as connection:
+            assert connection.execute("select seen::text from here").fetchall() == [("2026-01-01 10:00:00+00",)]
+        with duck.connect(), duck.at_hand() as connection, pytest.raises(duckdb.CatalogException):
+            connection.execute("from here")  # the one that all share is open now
