@@ -15,16 +15,14 @@ from platform_pipelines import durable
 from platform_pipelines.connectors import postgres_source as source
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.connectors.postgres_columns import classify
-from platform_pipelines.connectors.postgres_destination import PostgresLoad, conflicts_named
 from platform_pipelines.connectors.postgres_engine import engine
 from platform_pipelines.connectors.postgres_partitions import partition_cursors
 from platform_pipelines.connectors.postgres_session import READER, WRITER, session
 from platform_pipelines.connectors.postgres_window import blind_spots
 from platform_pipelines.model import LoadPlan, ReadPlan, Stream, StreamInfo, Window
-from platform_pipelines.sql import evolve, held_rows, offsets
+from platform_pipelines.sql import held_rows, offsets
 from platform_pipelines.sql.duckdb_errors import refused
 from platform_pipelines.sql.queries import OPTIONS, narrowed
-from platform_pipelines.sql.script import run_load
 from platform_pipelines.sql.tables import TableName, target_problem
 
 if TYPE_CHECKING:
@@ -147,6 +145,10 @@ class PostgresConnector(Connector):
 
     def load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:
         """Write rows and offset in one transaction; see :meth:`Destination.load`."""
+        # a run that finds nothing new does without all of it
+        from platform_pipelines.connectors.postgres_destination import PostgresLoad, conflicts_named
+        from platform_pipelines.sql.script import run_load
+
         name = TableName.parse(load.table, self.default_schema)
         with contextlib.ExitStack() as stack:
             encoder = stack.enter_context(engine())
@@ -158,6 +160,9 @@ class PostgresConnector(Connector):
 
     def plan_load(self, load: Load) -> LoadPlan:
         """The schema changes that :meth:`load` would make."""
+        from platform_pipelines.connectors.postgres_destination import PostgresLoad
+        from platform_pipelines.sql import evolve
+
         name = TableName.parse(load.table, self.default_schema)
         with self._session(WRITER) as connection:
             database = PostgresLoad(connection, load)
