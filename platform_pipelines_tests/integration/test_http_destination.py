@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
+from platform_pipelines.cli.main import execute
 from platform_pipelines.engine import (
     RunRequest,
     dead_letters,
@@ -101,6 +102,7 @@ class Site:
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     with Sink() as sink:
         monkeypatch.setenv("API_URL", sink.api.url)
+        monkeypatch.setenv("PIPELINES_DEFS", "defs")
         monkeypatch.chdir(tmp_path)
         yield Site(tmp_path, sink)
 
@@ -224,6 +226,18 @@ def test_batches_that_a_crash_left_waiting_are_sent_one_by_one(site: Site) -> No
     assert run(project, RunRequest("contacts")).status == "success"
     assert site.sink.stored["2"]["name"] == "new"
     assert site.sink.applied == {"1": 1, "2": 2}
+
+
+@pytest.mark.parametrize("partitions", ["", "partitions: {by: value, field: region, values: [eu, us]}\n"])
+def test_replace_is_refused_before_anything_runs(
+    site: Site, capsys: pytest.CaptureFixture[str], partitions: str
+) -> None:
+    text = PIPELINE.replace("DESTINATION", "{connector: crm, table: one, mode: replace}") + partitions
+    (site.root / "defs/contacts.yaml").write_text(text)
+    assert execute(("check",)) == 2
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "Connector `crm` (type http) cannot load with mode replace. Allowed: append, delete, merge, update." in said
+    assert site.sink.api.asked == []
 
 
 def test_a_table_that_is_not_declared_is_named_before_anything_runs(site: Site) -> None:

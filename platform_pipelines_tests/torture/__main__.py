@@ -7,6 +7,7 @@ random; ends with 1 if anything failed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
 from platform_pipelines_tests.servers import postgres
+from platform_pipelines_tests.torture.api_site import all_api_cases, attack_on_api
 from platform_pipelines_tests.torture.cases import all_cases
 from platform_pipelines_tests.torture.field import Field
 from platform_pipelines_tests.torture.kills import kill_at_random
@@ -26,7 +28,7 @@ from platform_pipelines_tests.torture.test_kills import kill_dagster
 from platform_pipelines_tests.torture.zygote import Zygote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from platform_pipelines_tests.torture.cases import Case
 
@@ -66,7 +68,7 @@ def main() -> int:
 
 
 def _matrix(folder: Path, pattern: str, every: int, minutes: float | None) -> int:
-    cases = [case for case in all_cases() if fnmatch(str(case), pattern)]
+    cases = [case for case in [*all_cases(), *all_api_cases()] if fnmatch(str(case), pattern)]
     choose: Choose = lambda moments: range(0, moments, every)  # noqa: E731 - the other one is drawn by chance
     if minutes is not None:
         _, chance = seeded("crash matrix")
@@ -86,14 +88,24 @@ def _matrix(folder: Path, pattern: str, every: int, minutes: float | None) -> in
 
 
 def _case(case: Case, folder: Path, dsn: str, choose: Choose) -> tuple[int, int]:
-    attack = Attack.prepared(case, folder, dsn)
-    moments = choose(len(attack.points))
-    failures = attack.failures((moment,) for moment in moments)
-    attack.close()
+    with _attack(case, folder, dsn) as attack:
+        moments = choose(len(attack.points))
+        failures = attack.failures((moment,) for moment in moments)
     for failure in failures:
         _say(f"FAILED {failure}")
     _say(f"{case}: {len(attack.points)} moments, {len(moments)} deaths, {len(failures)} failures")
     return len(moments), len(failures)
+
+
+@contextlib.contextmanager
+def _attack(case: Case, folder: Path, dsn: str) -> Iterator[Attack]:
+    if case.destination == "http":
+        with attack_on_api(case, folder) as attack:
+            yield attack
+        return
+    attack = Attack.prepared(case, folder, dsn)
+    yield attack
+    attack.close()
 
 
 def _kills(folder: Path, kills: int, of_dagster: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,22 +11,33 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.connectors.http import HttpConnector
 from platform_pipelines_tests.api_sink import Sink
-from platform_pipelines_tests.torture.cases import DELETES, Case
+from platform_pipelines_tests.torture.cases import DECISIONS, DELETES, KINDS, Case
+from platform_pipelines_tests.torture.matrix import Attack
 from platform_pipelines_tests.torture.site import TABLE, Contents, Site
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from platform_pipelines.connectors.base import Connector
     from platform_pipelines.engine import Project
 
-#: what an API cannot do is left out: replace, and to be sent everything anew without having it twice
+#: `pipelines check` refuses replace, of a table as of a partition
+API_MODES = ("append", "merge", "update", "delete")
+#: each mode and each kind of run at least once
 API_CASES = [
     Case("http", "append", "first"),
     Case("http", "append", "replay"),
+    Case("http", "append", "full_refresh"),
     Case("http", "merge", "incremental"),
     Case("http", "merge", "reset"),
+    Case("http", "merge", "full_refresh"),
+    Case("http", "merge", "backfill"),
     Case("http", "merge", DELETES),
+    Case("http", "update", "backfill"),
     Case("http", "update", "incremental"),
     Case("http", "delete", "incremental"),
+    Case("http", "delete", "new_column"),
 ]
 
 
@@ -75,3 +88,21 @@ class ApiSite(Site):
 
     def orphans(self) -> list[str]:
         return [path for path in super().orphans() if not path.endswith("/offsets/http.json")]
+
+
+def all_api_cases() -> list[Case]:
+    """Every combination that an API can be written by."""
+    usual = [Case("http", *names) for names in itertools.product(API_MODES, KINDS)]
+    decisions = [Case("http", *names) for names in itertools.product(("append", "merge"), DECISIONS)]
+    return [*usual, *decisions, Case("http", "merge", DELETES)]
+
+
+@contextlib.contextmanager
+def attack_on_api(case: Case, root: Path) -> Iterator[Attack]:
+    """An attack on a case of an API, which is there meanwhile."""
+    (root / "site").mkdir(parents=True)
+    path = "/contacts" if case.mode == "append" else "/contacts/{id}"
+    with Sink() as sink:
+        attack = Attack.on(case, ApiSite(root / "site", "", case.targets, sink=sink, path=path))
+        yield attack
+        attack.close()

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import platform_pipelines
-from platform_pipelines_tests.api_sink import Sink
-from platform_pipelines_tests.torture.api_site import API_CASES, ApiSite
+from platform_pipelines_tests.torture.api_site import API_CASES, attack_on_api
 from platform_pipelines_tests.torture.cases import DESTINATIONS, Case, all_cases, pairwise
 from platform_pipelines_tests.torture.matrix import Attack
 from platform_pipelines_tests.torture.scan import sites
@@ -39,7 +38,7 @@ TWICE = 1
 #: cases whose process really dies, by SIGKILL, and moments of each
 KILLED, MOMENTS = 8, 5
 #: moments of each case that writes to an API, of those around what is sent
-SENT = 2
+SENT = 1
 OF_AN_API = ("connectors/http", "store/feedlog.py:set_offset", "store/refusals.py")
 #: cases whose clean runs have every effect there is
 REPRESENTATIVE = [
@@ -100,18 +99,13 @@ def test_dead_around_what_is_sent_to_an_api(tmp_path: Path, cases: Count) -> Non
     seen: set[Point] = set()
     failures: list[str] = []
     for number, case in enumerate(API_CASES):
-        root = tmp_path / str(number) / "site"
-        root.mkdir(parents=True)
-        path = "/contacts" if case.mode == "append" else "/contacts/{id}"
-        with Sink() as sink:
-            attack = Attack.on(case, ApiSite(root, "", case.targets, sink=sink, path=path))
+        with attack_on_api(case, tmp_path / str(number)) as attack:
             own = [n for n, point in enumerate(attack.points) if point.site.startswith(OF_AN_API)]
             sent = chance.sample(own, min(len(own), SENT))
             new = set(own) & set(attack.first_of_each(seen))
             deaths: list[tuple[int, ...]] = [(moment,) for moment in sorted({*new, *sent})]
             deaths.append(tuple(chance.sample(range(len(attack.points)), 2)))
             failures += attack.failures(deaths)
-            attack.close()
         cases("deaths around what is sent to an API", len(deaths))
     assert failures == []
 
