@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import psycopg
+import pyarrow as pa
 import pytest
 from psycopg import sql
 
+from platform_pipelines.connectors.postgres import PostgresConnector
+from platform_pipelines.errors import InvalidData
+from platform_pipelines.sql.arrow_types import PG_TYPE
+from platform_pipelines.testing.loads import Loading
 from platform_pipelines_tests.integration import golden_copy
 from platform_pipelines_tests.integration.golden import GOLDEN
 
@@ -143,3 +148,19 @@ def test_null_stays_null(copied: Copied, place: int) -> None:
     expected = [row >= len(GOLDEN[place].values) for row in range(golden_copy.ROWS + 1)]
     for found in every:
         assert [text is None for text in found[place][1]] == expected
+
+
+def test_of_xml_the_tests_have_null_alone(postgres_database: str) -> None:
+    """Their server is built without it: no value can be made there, and one from elsewhere is refused by name."""
+    with (
+        psycopg.connect(postgres_database) as connection,
+        pytest.raises(psycopg.errors.FeatureNotSupported, match="unsupported XML feature"),
+    ):
+        connection.execute("select '<a/>'::xml")
+    rows = pa.table({"x": ["<a/>", None]}).cast(pa.schema([pa.field("x", pa.string(), metadata={PG_TYPE: b"xml"})]))
+    loading = Loading(PostgresConnector(dsn=postgres_database), table="t")
+    with pytest.raises(InvalidData, match="unsupported XML feature"):
+        loading.load(rows)
+    loading.load(rows.slice(1))
+    with psycopg.connect(postgres_database) as connection:
+        assert connection.execute("select x::text, pg_typeof(x)::text from t").fetchall() == [(None, "xml")]
