@@ -129,7 +129,7 @@ class _Pass:
         try:
             relation = self._staying.relation if self._staying else self._plan.relation
             suspects = self._suspects()
-            query = self._plan.sql(self._testers, relation, suspects)
+            query = self._plan.sql(self._testers, relation, suspects, placed=self._staying is not None)
             reader = self._plan.scope.connection.execute(query).to_arrow_reader(CHUNK_ROWS)
             for chunk in reader:
                 self._take(chunk.select(list(range(width))), chunk.select(list(range(width, chunk.num_columns))))

@@ -83,11 +83,16 @@ class Plan:
         first: list[Tester] = [Predicates(tuple(self.predicates))] if self.predicates else []
         return [*first, *self.testers]
 
-    def sql(self, testers: list[Tester], relation: str, suspects: str | None) -> str:
-        """The one query of the pass: the rows, all or only suspects, then what the testers want beside them."""
+    def sql(self, testers: list[Tester], relation: str, suspects: str | None, *, placed: bool) -> str:
+        """The one query of the pass: the rows, all or only suspects, then what the testers want beside them.
+
+        Rows whose places are known come in order. A filter keeps them so, a look into a table does not.
+        """
         beside = [item for tester in testers for item in tester.extra]
-        only = f" where {suspects} order by {FILE}, {ROW}" if suspects else ""
-        return f"select {', '.join(['*', *beside])} from {quote(relation)} as input{only}"
+        only = f" where {suspects}" if suspects else ""
+        looks = any("(select " in item for item in beside)
+        ordered = f" order by {FILE}, {ROW}" if placed and (suspects or looks) else ""
+        return f"select {', '.join(['*', *beside])} from {quote(relation)} as input{only}{ordered}"
 
 
 def _unique_test(order: int, rule: Unique) -> RowTest:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from platform_pipelines.api.records import RunRecords
 from platform_pipelines.engine import dead_letters, explain, replay_dead_letters, retention
 from platform_pipelines.engine.context import utc_now
@@ -165,3 +168,19 @@ def test_columns_may_be_named_as_places_are_elsewhere(world: World) -> None:
     assert report.error is None
     assert [[row[name] for name in names] for row in world.rows()] == [[6] * len(names)]
     assert [each.outcome for each in explain(project, "p", "1").versions][-2:] == ["passed", "rejected"]
+
+
+def test_the_first_row_of_a_key_is_kept_where_another_rule_looks_into_a_table(world: World) -> None:
+    keys = 150_000  # more than are told apart before the rows are read
+    known = {"connector": "mem", "table": "known", "field": "id"}
+    once = {"id": "once", "type": "unique", "fields": ["k"]}
+    exists = {"id": "exists", "type": "foreign_key", "field": "id", "reference": known}
+    source = {"connector": "mem", "stream": "rows", "mode": "full_refresh"}
+    project = project_of(world, once, exists, source=source)
+    world.put(pa.table({"id": range(2 * keys), "k": [*range(keys), *range(keys)]}))
+    world.put(pa.table({"id": range(2 * keys)}), "known")
+    assert world.run(project).rejected == keys
+    assert world.ids() == list(range(keys))
+    log = project.store.feed(FEED)
+    places = [pq.read_table(path)["row"].to_pylist() for path in log.paths(1, verdict(project).left_out)]
+    assert places == [list(range(keys, 2 * keys))]
