@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platform_pipelines.errors import SpecError, UsageError
+from platform_pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from platform_pipelines.engine import Project
@@ -27,12 +26,11 @@ def defs_folder() -> Path:
     return Path(given).expanduser() if given else PACKAGED_DEFS
 
 
-def load_project(*, deep: bool = False, only: str | None = None) -> Project:
+def load_project(*, deep: bool = False) -> Project:
     """Open the project of this environment; modules beside ``workspace.yaml`` can be imported from then on.
 
     Args:
         deep: parse SQL and check the bodies of transforms too; slower.
-        only: the pipeline that matters, for no other to be read; where it is not found at once, all are.
 
     Raises:
         UsageError: the folder of definitions does not exist.
@@ -47,21 +45,10 @@ def load_project(*, deep: bool = False, only: str | None = None) -> Project:
         raise UsageError(msg)
     if deep:
         _check_deep(folder)
-    project = _part(only, folder) or open_project(folder)
+    project = open_project(folder)
     if str(project.root) not in sys.path:
         sys.path.append(str(project.root))
     return project
-
-
-def _part(name: str | None, folder: Path) -> Project | None:
-    """As much of the project as this pipeline needs; None where only all of it tells what is wrong."""
-    from platform_pipelines.engine.project import open_part
-
-    if name is None:
-        return None
-    with contextlib.suppress(SpecError):
-        return open_part([name], folder)
-    return None
 
 
 def _check_deep(folder: Path) -> None:

@@ -90,12 +90,11 @@ def open_project(defs: Path | None = None, store: str | Path | None = None) -> P
     return _project(load_catalog(defs or defs_folder(), capabilities, check_transform=_check_transform), store)
 
 
-def open_part(names: Iterable[str], defs: Path | None = None) -> Project | None:
-    """The project as far as these pipelines and those before them go.
+def open_part(names: Iterable[str]) -> Project | None:
+    """The project of the environment as far as these pipelines and those before them go.
 
     Args:
         names: of pipelines.
-        defs: see :func:`open_project`.
 
     Returns:
         None if one of them is not found at once; see :func:`platform_pipelines.spec.narrow.load_some`.
@@ -103,7 +102,7 @@ def open_part(names: Iterable[str], defs: Path | None = None) -> Project | None:
     Raises:
         SpecError: something is wrong with the saved connectors.
     """
-    catalog = load_some(defs or defs_folder(), names, capabilities, check_transform=_check_transform)
+    catalog = load_some(defs_folder(), names, capabilities, check_transform=_check_transform)
     return None if catalog is None else _project(catalog)
 
 

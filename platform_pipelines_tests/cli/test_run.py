@@ -19,11 +19,6 @@ destinations:
 """
 DAY_ROWS = "id,at\n1,2026-01-01 10:00:00\n2,2026-01-02 10:00:00\n3,2026-01-03 10:00:00\n"
 GATED = "  gate: {max_rejected: 0}\ndestinations:"
-_RETURNS = """\
-name: returns
-source: {connector: dropz, stream: returns.csv}
-destinations: [{connector: warehouse, table: raw.returns}]
-"""
 KEYS = {"pipeline", "status", "token", "partitions", "watermark", "rows", "bytes", "seconds", "destinations", "error"}
 
 
@@ -225,24 +220,6 @@ def test_a_store_that_cannot_be_written_is_2(orders: Folder, monkeypatch: pytest
     answer = orders.type("run", "orders")
     assert answer.code == 2
     assert "PIPELINES_STORE" in answer.err
-
-
-def test_a_mistake_in_another_pipeline_stops_no_run(orders: Folder) -> None:
-    orders.write("defs/sales/returns.yaml", _RETURNS)
-    assert orders.type("run", "orders").code == 0
-    for command in (("run", "returns"), ("run", "order"), ("check",)):
-        answer = orders.type(*command)
-        assert answer.code == 2
-        assert "Unknown connector `dropz`" in answer.err
-
-
-def test_a_mistake_in_a_connector_is_told_with_all_others(orders: Folder) -> None:
-    orders.write("defs/connectors.yaml", f"{CONNECTORS}\nlake: {{type: filez}}\n")
-    orders.write("defs/sales/returns.yaml", _RETURNS)
-    answer = orders.type("run", "orders")
-    assert answer.code == 2
-    assert "Unknown connector type `filez`" in answer.err
-    assert "Unknown connector `dropz`" in answer.err
 
 
 def test_modules_beside_the_workspace_are_found(orders: Folder) -> None:
