@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import duckdb
 import psycopg
 
 if TYPE_CHECKING:
@@ -67,6 +66,8 @@ _CHANGE = """
 def write(folder: Path, rows: int) -> None:
     """Write ``trips.parquet``, ``trips.csv`` and ``dirty/trips.csv``."""
     (folder / "dirty").mkdir(parents=True)
+    import duckdb  # the floors import this module and have no use for it
+
     with duckdb.connect() as connection:
         connection.execute("set timezone='UTC'; set enable_progress_bar=false")
         connection.execute(f"create temp table trips as {_ROWS.replace('{rows}', str(rows))}")
