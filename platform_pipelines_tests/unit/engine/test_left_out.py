@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from platform_pipelines.api.records import RunRecords
 from platform_pipelines.engine import dead_letters, explain, replay_dead_letters, retention
@@ -15,8 +16,6 @@ from platform_pipelines.errors import StoreCorrupt
 from platform_pipelines_tests.unit.engine.world import FEED, World, at
 
 if TYPE_CHECKING:
-    import pytest
-
     from platform_pipelines.engine import Project
     from platform_pipelines.store import Verdict
 
@@ -184,3 +183,19 @@ def test_the_first_row_of_a_key_is_kept_where_another_rule_looks_into_a_table(wo
     log = project.store.feed(FEED)
     places = [pq.read_table(path)["row"].to_pylist() for path in log.paths(1, verdict(project).left_out)]
     assert places == [list(range(keys, 2 * keys))]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([[], None], pa.list_(pa.null())),
+        pa.array([{"b": None}, None], pa.struct([("b", pa.null())])),
+        pa.ExtensionArray.from_storage(pa.uuid(), pa.array([bytes(16), None], pa.binary(16))),
+    ],
+)
+def test_rows_are_written_where_their_type_is_lost_on_the_way(world: World, column: pa.Array) -> None:
+    project = project_of(world)
+    world.put(pa.table({"id": [1, 2], "n": [5, 500], "at": pa.array([at(1), at(2)]), "c": column}))
+    assert world.run(project).error is None
+    assert world.ids() == [1]
+    assert verdict(project).left_out == ()
