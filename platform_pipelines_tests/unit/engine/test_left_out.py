@@ -199,3 +199,16 @@ def test_rows_are_written_where_their_type_is_lost_on_the_way(world: World, colu
     assert world.run(project).error is None
     assert world.ids() == [1]
     assert verdict(project).left_out == ()
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.timestamp("us", "Europe/Berlin"), pa.duration("us"), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_dead_letters_come_back_into_a_column_of_any_type(world: World, kind: pa.DataType) -> None:
+    project = project_of(world)
+    column = pa.array([None, None], kind)
+    world.put(pa.table({"id": [1, 2], "n": [5, 500], "at": pa.array([at(1), at(2)]), "c": column}))
+    world.run(project)
+    lenient = project_of(world, {**_SMALL, "max": 1000})
+    assert replay_dead_letters(lenient, "p").error is None
+    assert world.ids() == [1, 2]
