@@ -146,19 +146,6 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def restorable(kind: pa.DataType, *, nested: bool = False) -> bool:
-    """Whether :func:`conform` can restore a type from what DuckDB makes of it, which tables hold beside it."""
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(kind) or pa.types.is_duration(kind):
-        return False
-    if pa.types.is_timestamp(kind) and kind.tz not in {None, "UTC"}:
-        return False
-    if isinstance(kind, pa.BaseExtensionType) or (nested and pa.types.is_null(kind)):
-        return False
-    return all(restorable(kind.field(number).type, nested=True) for number in range(kind.num_fields))
-
-
 def _batch_numbers(batches: Sequence[tuple[Manifest, Verdict]]) -> list[int]:
     """For each file, which of the batches it belongs to."""
     return [number for number, (_, verdict) in enumerate(batches) for _ in verdict.files]

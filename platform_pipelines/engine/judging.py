@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
 from platform_pipelines.engine.approval import too_low
-from platform_pipelines.engine.context import stamp, utc_now
+from platform_pipelines.engine.context import Progress, stamp, utc_now
 from platform_pipelines.engine.holdings import holdings
-from platform_pipelines.engine.incoming import restorable
 from platform_pipelines.engine.observations import history
 from platform_pipelines.engine.outlet import Outlet
 from platform_pipelines.engine.reference import references
@@ -166,7 +165,7 @@ class _Bench:
             return Judged(held, self.outlet.sample, asks=closed is None)
         out = self.outlet.close()
         reason = "; ".join(each for each in (closed or low, ruling.reason if ruling else None) if each)
-        files = self.manifest.files if self._placed else out.good
+        files = self.manifest.files if self.prepared.placed else out.good
         sealed = replace(verdict, reason=reason, files=files, left_out=out.left_out, dead=out.dead)
         sealed = replace(sealed, status="released" if ruling else "passed")
         return Judged(sealed, self.outlet.sample, self.prepared.agreed, judgement.figures)
@@ -188,15 +187,8 @@ class _Bench:
         )
         return Judged(replace(verdict, rejected=rows + self.unread))
 
-    @property
-    def _placed(self) -> str | None:
-        """The rows with their places, where the good ones stay in the landed files."""
-        if self.prepared is None or not all(restorable(item.type) for item in self.manifest.schema or ()):
-            return None
-        return self.prepared.placed
-
     def _passes_untouched(self, quality: QualitySpec) -> bool:
-        if self.prepared is None or self.prepared.placed is None:
+        if self.prepared is None or not self.prepared.unchanged:
             return False
         return not quality.before_load and quality.schema_path is None and not self.unread
 
@@ -219,10 +211,10 @@ class _Bench:
         from platform_pipelines.quality.judge import Staying, judge  # a run without rules and transforms needs none
 
         assert self.prepared is not None  # noqa: S101 - the caller has looked
-        placed = self._placed
+        placed = self.prepared.placed
         if self.manifest.kind == "replay":
             quality = row_rules_only(quality)
-        return judge(
+        judgement = judge(
             self.connection,
             self.prepared.transformed.relation,
             quality,
@@ -235,12 +227,15 @@ class _Bench:
             holdings=holdings(self.context, self.manifest.feed, self.manifest.epoch),
             history=history(self.context, self.manifest.feed),
         )
+        if placed:
+            self.context.report(Progress("validate", self.manifest.feed, judgement.good, 0))
+        return judgement
 
     def _verdict(self, judgement: Judgement | None) -> Verdict:
         transformed = self.prepared.transformed if self.prepared else None
         converted = self.unread - self.manifest.rejected
         rows = transformed.rows if transformed else 0
-        schema = self.manifest.schema if self._placed else self.outlet.schema
+        schema = self.manifest.schema if self.prepared and self.prepared.placed else self.outlet.schema
         if schema is None and judgement is not None:
             schema = _restore(self.manifest, self.prepared, judgement.schema)
         return Verdict(

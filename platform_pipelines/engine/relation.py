@@ -47,13 +47,15 @@ class Prepared:
         transformed: its rows after the transforms.
         agreed: the landed schema under the contract, to be recorded; None for a replay.
         rejects: rows that did not get this far, with the ``_pipelines_`` columns that say why.
+        unchanged: whether the rows are those of the landed files, value for value.
         placed: the relation of the same rows with their places in the landed files, see ``rowsql.placed``; None
-            where they are not those of the landed files, value for value.
+            where they, or their types, are others.
     """
 
     transformed: Transformed
     agreed: pa.Schema | None
     rejects: tuple[Rejects, ...]
+    unchanged: bool = False
     placed: str | None = None
 
 
@@ -115,7 +117,14 @@ def _prepared(  # noqa: PLR0913, PLR0917 - each is one part of a batch
     )
     misfits = (_all_of(connection, fitted.rejects, ()),) if fitted.rejects else ()
     unchanged = not specs and fitted.relation == _LANDED
-    return Prepared(result, None, misfits + result.rejects, _PLACED if unchanged else None)
+    placed = _PLACED if unchanged and _keeps_types(connection, manifest.schema) else None
+    return Prepared(result, None, misfits + result.rejects, unchanged, placed)
+
+
+def _keeps_types(connection: duckdb.DuckDBPyConnection, landed: pa.Schema) -> bool:
+    """Whether rows have the same types behind DuckDB: those that rules reject come from there, and tables have them."""
+    behind = connection.execute(f"from {_LANDED} limit 0").to_arrow_reader(1).schema
+    return {item.name: item.type for item in behind} == {item.name: item.type for item in landed}
 
 
 def _stopped(
