@@ -7,6 +7,7 @@ Everything happens in one transaction. The order of steps is left to
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import durable
@@ -42,6 +43,9 @@ COLUMNS = 1_600
 _ANALYZE_ROWS = 1_000
 #: the first version that knows MERGE
 _MERGES = 150_000
+
+#: the columns of a constraint in the detail of its violation, such as ``Key (id, "Day")=(1, 2) already exists.``
+_CONSTRAINED = re.compile(r"\((.+?)\)=\(")
 
 _PLAIN = """
 select relkind = 'r' and not relhasrules and not relhassubclass from pg_catalog.pg_class
@@ -283,7 +287,8 @@ def conflicts_named(load: Load) -> Iterator[None]:
         yield
     except errors.UniqueViolation as error:
         found = error.diag.message_detail or ""
-        if load.mode != "merge" or found.startswith(f"Key ({', '.join(load.key)})="):
+        named = _CONSTRAINED.search(found)  # in whatever language, in the order of the constraint
+        if load.mode != "merge" or named is None or set(named[1].replace('"', "").split(", ")) == set(load.key):
             raise
         msg = (
             f"The constraint {error.diag.constraint_name!r} of {load.table} refuses a row: {found} The key of this "

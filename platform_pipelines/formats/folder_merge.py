@@ -204,18 +204,20 @@ def _write_winners(work: _Merge, writer: Writer) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    chosen = "f is not null and wins" if work.load.mode == "update" else "wins or f is null"
+    chosen, replaced, once = "wins or f is null", "any_value(f) as f, any_value(n) as n", " group by sn"
+    if work.load.mode == "update":  # every row of the key
+        chosen, replaced, once = "f is not null and wins", "f, n", ""
     missing = [name for name in work.columns if name not in work.load.schema.names]
     for path in work.stage:
         work.connection.execute(
-            "create or replace temp table won as select sn, any_value(f) as f, any_value(n) as n from found "
-            f"where sf = ? and ({chosen}) and not removes group by sn",
+            f"create or replace temp table won as select sn, {replaced} from found "
+            f"where sf = ? and ({chosen}) and not removes{once}",
             [str(path)],
         )
         start = 0
         for batch in pq.ParquetFile(path).iter_batches(columns=kept_columns(work.load)):
             rows = work.connection.execute(
-                "select sn - ? as i, f, n from won where sn >= ? and sn < ? order by sn",
+                "select sn - ? as i, f, n from won where sn >= ? and sn < ? order by sn, f, n",
                 [start, start, start + batch.num_rows],
             ).to_arrow_table()
             start += batch.num_rows
@@ -233,7 +235,7 @@ def _with_old(work: _Merge, table: pa.Table, rows: pa.Table, missing: list[str])
     columns = ", ".join(f"t.{quote(name)}" for name in missing)
     old = work.connection.execute(
         f"select {columns} from replaced r left join {_relation(list(work.live))} t "
-        "on t.filename = r.f and t.file_row_number = r.n order by r.i"
+        "on t.filename = r.f and t.file_row_number = r.n order by r.i, r.f, r.n"
     ).to_arrow_table()
     work.connection.unregister("replaced")
     for name in missing:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 #: server errors that no repetition mends
 _LASTING = frozenset({HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED})
-_TODO: dict[int, str] = {
+_ADVICE: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "The credentials are refused: see whether `auth` is right and has not expired",
     HTTPStatus.FORBIDDEN: "The credentials may not do this: see which scopes or rights they need",
     HTTPStatus.NOT_FOUND: "There is no such path: mend `base_url` or the stream's `path`",
@@ -36,8 +36,8 @@ def refused(response: Response) -> PipelinesError:
     """The error of a status that is no answer and will not pass."""
     body = excerpt(response.content)
     said = f": {body}" if body else ""
-    todo = _TODO.get(response.status, "See the API's documentation of this status") + "."
-    message = f"{response.shown_url} answered {response.status}{said}{'' if said.endswith('.') else '.'} {todo}"
+    advice = _ADVICE.get(response.status, "See the API's documentation of this status") + "."
+    message = f"{response.shown_url} answered {response.status}{said}{'' if said.endswith('.') else '.'} {advice}"
     credentials = response.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
     passing = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return ConnectError(message) if credentials or passing else InvalidData(message)

@@ -95,14 +95,18 @@ class Verdict:
             StoreCorrupt: the content is not a verdict, or one of a later version.
         """
         try:
-            body = checked(json.loads(content), _KINDS)
+            body = json.loads(content)
             if body["format"] > FORMAT:
-                msg = f"Verdict {place} has format {body['format']}; this version reads up to format {FORMAT}."
+                msg = (
+                    f"Verdict {place} has format {body['format']}; this version reads up to format {FORMAT}. "
+                    "Install the version that wrote it."
+                )
                 raise StoreCorrupt(msg)
+            checked(body, _KINDS)
             return cls(
                 **{name: body[name] for name in _PLAIN},
                 files=tuple(DataFile.from_json(item) for item in body["files"]),
-                left_out=tuple(DataFile.from_json(item) for item in body.get("left_out", ())),
+                left_out=tuple(DataFile.from_json(item) for item in (body["left_out"] if body["format"] > 1 else ())),
                 dead=tuple(DataFile.from_json(item) for item in body["dead"]),
                 rules=tuple(RuleOutcome(**{**item, "sample": tuple(item["sample"])}) for item in body["rules"]),
                 transforms=tuple(TransformOutcome(**item) for item in body["transforms"]),

@@ -52,6 +52,13 @@ class KeyContract(DestinationSuite):
             loading.load(versions((9, "a", 2)), key=("value",))
         assert self._triples(destination) == [(1, "a", 1), (2, "a", 1), (3, "b", 1)]
 
+    def test_an_update_reaches_every_row_of_a_key(self, destination: Any) -> None:
+        """None of them is lost, and columns that the load lacks stay as they are in each."""
+        self._loading(destination, "append", Feed("base")).load(versions((1, "a", 1), (2, "a", 1), (3, "b", 1)))
+        loading = self._loading(destination, "update")
+        loading.load(versions((9, "a", 7)).drop_columns("id"), key=("value",))
+        assert self._triples(destination) == [(1, "a", 7), (2, "a", 7), (3, "b", 1)]
+
     def _triples(self, destination: Any) -> list[tuple[Any, ...]]:
         names = ("id", "value", "version")
         return sorted((tuple(row.get(n) for n in names) for row in self.rows(destination, self.table)), key=str)

@@ -113,6 +113,25 @@ def test_a_missing_or_damaged_manifest_is_named(log: FeedLog) -> None:
         log.manifest(1, 1)
 
 
+def test_verdicts_of_other_versions_are_read_or_named(log: FeedLog) -> None:
+    log.commit(manifest())
+    places = (DataFile("left-out", 1, 1, "x"),)
+    log.seal(Verdict(1, 1, "passed", "pt-1", "now", rows_in=2, rows_out=1, schema=SCHEMA, left_out=places))
+    path = log.epoch_folder(1) / "000001.verdict.json"
+    body = json.loads(path.read_text())
+    del body["left_out"]
+    path.write_text(json.dumps(body))
+    with pytest.raises(StoreCorrupt, match="is unreadable .*left_out"):
+        log.verdict(1, 1)
+    path.write_text(json.dumps(body | {"format": 1}))
+    first = log.verdict(1, 1)
+    assert first is not None
+    assert first.left_out == ()
+    path.write_text(json.dumps({"format": 3}))
+    with pytest.raises(StoreCorrupt, match="has format 3; this version reads up to format 2. Install the version"):
+        log.verdict(1, 1)
+
+
 def test_verdicts_are_sealed_once_and_notes_are_kept(log: FeedLog) -> None:
     log.commit(manifest())
     outcome = RuleOutcome("r", "range", "error", 1, 2, "one", ({"id": 1},))
