@@ -1,9 +1,9 @@
-"""Imports Arrow in the background while a run begins.
+"""Makes ready in the background, while a run begins, what takes long to import or to open.
 
-Every run needs it, at the latest for its first rows; until then the run reads
-YAML, waits for its source and lets DuckDB look at a sample, for which nobody
-holds the interpreter's lock. No module of ours and none that imports one is
-imported here, so that no two threads wait for each other's imports.
+Every run needs Arrow, at the latest for its first rows, and a DuckDB instance;
+until then the run reads YAML and its log, imports a driver and waits for its
+source. No module of ours and none that imports one is imported here, so that no
+two threads wait for each other's imports.
 """
 
 from __future__ import annotations
@@ -14,19 +14,38 @@ import threading
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from platform_pipelines.connectors.registry import connector_class
+from platform_pipelines.errors import FatalError
+
 if TYPE_CHECKING:
+    from platform_pipelines.connectors.base import Connector
+    from platform_pipelines.engine.project import Project
     from platform_pipelines.spec import PipelineSpec
 
 
-def import_ahead(pipeline: PipelineSpec) -> None:
-    """Begin to import what a run of this pipeline will need of Arrow, unless this process has it."""
+def go_ahead(project: Project, pipeline: PipelineSpec) -> None:
+    """Begin to import what a run of this pipeline will need, and to open it, unless this process has it."""
     if "pyarrow" in sys.modules:
         return
-    modules = ["pyarrow", "pyarrow.parquet", *(["pyarrow.compute"] if pipeline.quality.rules else [])]
-    threading.Thread(target=_import, args=[modules], name="import-ahead").start()
+    modules = ["pyarrow.parquet", *(["pyarrow.compute"] if pipeline.quality.rules else [])]
+    names = [pipeline.source.connector, *(destination.connector for destination in pipeline.destinations)]
+    source, *others = (connector_class(project.catalog.connector(pipeline, name).type) for name in names)
+    threading.Thread(target=_work, args=[source, modules, others], name="run-ahead").start()
 
 
-def _import(modules: list[str]) -> None:
+def _work(source: type[Connector], modules: list[str], others: list[type[Connector]]) -> None:
     with contextlib.suppress(ImportError):  # whoever needs it imports it again, and says what is wrong
+        for module in ("pyarrow", "duckdb"):
+            import_module(module)
+        _warm(source)
         for module in modules:
             import_module(module)
+        for other in others:
+            _warm(other)
+
+
+def _warm(connector: type[Connector]) -> None:
+    import duckdb
+
+    with contextlib.suppress(FatalError, duckdb.Error):  # whoever needs it opens it again, and says what is wrong
+        connector.warm()

@@ -52,7 +52,7 @@ def without_unneeded(project: Project, pipeline: PipelineSpec) -> None:
     if "pandas" in sys.modules or _may_want_pandas(project, pipeline):
         return
     _Absent.names |= _WITH_PANDAS
-    if "numpy" not in sys.modules and not pipeline.quality.rules:
+    if "numpy" not in sys.modules:
         _Absent.names.add("numpy")
 
 

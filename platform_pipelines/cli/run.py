@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from platform_pipelines.cli.ahead import import_ahead
+from platform_pipelines.cli.ahead import go_ahead
 from platform_pipelines.cli.finish import finish
 from platform_pipelines.cli.interrupt import RunInterrupted
 from platform_pipelines.cli.lean import without_unneeded
@@ -51,7 +51,7 @@ def command(name: str, *, yes: bool, as_json: bool, **given: Any) -> None:  # no
     pipeline = project.pipeline(name)  # a misspelt name is answered before any question
     _ask(name, yes=yes, **given)
     without_unneeded(project, pipeline)
-    import_ahead(pipeline)
+    go_ahead(project, pipeline)
     with progress_bar(quiet=as_json) as listener:
         request = _request(name, listener, **given)
         try:

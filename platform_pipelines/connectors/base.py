@@ -75,6 +75,13 @@ class Connector(BaseModel):
         return None
 
     @classmethod
+    def warm(cls) -> None:
+        """Open what every connection of this type needs and takes long to open, in a thread that runs ahead of its use.
+
+        Nothing by default. Whoever needs it later tries again what fails here, and says what is wrong.
+        """
+
+    @classmethod
     def complete(cls, config: Mapping[str, Any]) -> dict[str, Any]:
         """A configuration with what it refers to elsewhere, secrets unresolved; as it is where that is wrong."""
         return dict(config)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationError
 
+from platform_pipelines import duck
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.errors import ConnectError, InvalidData, SpecError
 from platform_pipelines.formats.options import TextOptions
@@ -91,6 +92,11 @@ class FilesConnector(Connector):
         except InvalidData as error:
             return str(error)
         return None
+
+    @classmethod
+    def warm(cls) -> None:
+        """Open the DuckDB instance that reads and judges."""
+        duck.end(duck.connect())
 
     def check(self) -> None:
         """See that the folder can be read, or made."""

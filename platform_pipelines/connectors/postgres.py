@@ -16,6 +16,7 @@ from platform_pipelines.connectors import postgres_source as source
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.connectors.postgres_columns import classify
 from platform_pipelines.connectors.postgres_engine import engine
+from platform_pipelines.connectors.postgres_engine import warm as warm_engine
 from platform_pipelines.connectors.postgres_partitions import partition_cursors
 from platform_pipelines.connectors.postgres_session import READER, WRITER, session
 from platform_pipelines.connectors.postgres_window import blind_spots
@@ -57,6 +58,11 @@ class PostgresConnector(Connector):
     def table_problem(cls, table: str) -> str | None:
         """See :func:`sql.tables.target_problem`."""
         return target_problem(table)
+
+    @classmethod
+    def warm(cls) -> None:
+        """Open the DuckDB instance that reads from and encodes for PostgreSQL."""
+        warm_engine()
 
     def check(self) -> None:
         """Connect and ask for nothing.

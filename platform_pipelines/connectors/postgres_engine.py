@@ -43,6 +43,17 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
         duck.end(connection)
 
 
+def warm() -> None:
+    """Open this process's instance.
+
+    Raises:
+        FatalError: the extension's wheel is not installed.
+        duckdb.Error: DuckDB cannot be opened.
+    """
+    with engine():
+        pass
+
+
 @contextlib.contextmanager
 def attached(dsn: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     """A connection with a PostgreSQL database attached, inside a read-only transaction under our settings.

@@ -8,7 +8,6 @@ digits would be lost or orjson refuses, Python's decoder reads record by record.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from dataclasses import dataclass
@@ -166,7 +165,7 @@ class PageReader:
         text = b'{"r":' + records + b"}"
         known = pa.schema([(_RECORDS, pa.list_(pa.struct(list(self._texts.items()))))]) if self._texts else None
         return pj.read_json(
-            io.BytesIO(text),
+            pa.BufferReader(text),  # type: ignore[arg-type]  # the stubs know no buffers
             pj.ReadOptions(use_threads=False, block_size=len(text) + 1),
             pj.ParseOptions(explicit_schema=known, newlines_in_values=b"\n" in text),
         )

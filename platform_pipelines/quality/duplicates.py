@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.duck import quote
+from platform_pipelines.kernels import call
+from platform_pipelines.quality.words import mask_of
 from platform_pipelines.relations import count, unused_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import duckdb
-    import numpy as np
-    import numpy.typing as npt
     import pyarrow as pa
 
     from platform_pipelines.quality.rowtest import RowTest
@@ -58,15 +58,13 @@ class Duplicates:
     hashed: str
     suspects: str | None
     name: str
-    hashes: npt.NDArray[np.uint64]
+    hashes: pa.UInt64Array
     best: Any
     cursor: str | None
-    _kept: Mask = field(init=False)
+    _kept: bytearray = field(init=False)
 
     def __post_init__(self) -> None:
-        import numpy as np
-
-        self._kept = np.zeros(len(self.hashes), dtype=bool)
+        self._kept = bytearray(len(self.hashes))
 
     @property
     def tests(self) -> Sequence[RowTest]:
@@ -80,39 +78,34 @@ class Duplicates:
 
     def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
         """The mask of duplicates that are not the one to keep."""
-        import numpy as np
+        import pyarrow as pa
 
         column: Any = extra.column(self.name)
-        found = column.drop_null().to_numpy(zero_copy_only=False)
-        places = np.searchsorted(self.hashes, found).clip(max=len(self.hashes) - 1)
-        same = self.hashes[places] == found
-        if not same.any():
+        last = pa.scalar(len(self.hashes) - 1, pa.uint64())
+        places = call("min_element_wise", call("search_sorted", self.hashes, column), last)
+        candidates = call("equal", self.hashes.take(places), column).fill_null(False)  # noqa: FBT003 - a value, no flag
+        if not candidates.true_count:
             return [None]
-        candidates = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))[same]
-        failing: Mask = np.zeros(rows.num_rows, dtype=bool)
-        failing[candidates] = True
-        newest = self._newest(rows, candidates, places[same])
-        candidates, places = candidates[newest], places[same][newest]
-        fresh, first = np.unique(places, return_index=True)
-        first = first[~self._kept[fresh]]
-        self._kept[fresh] = True
-        failing[candidates[first]] = False
-        return [failing]
+        newest = call("and", candidates, self._newest(rows.column(self.cursor), places)) if self.cursor else candidates
+        indices = call("indices_nonzero", newest)
+        first = self._first(indices.to_pylist(), places.take(indices).to_pylist())
+        return [call("and_not", candidates, mask_of(rows.num_rows, first))]
 
-    def _newest(self, rows: pa.RecordBatch, indices: npt.NDArray[np.intp], places: npt.NDArray[np.intp]) -> Mask:
+    def _first(self, indices: list[int], places: list[int]) -> Iterator[int]:
+        """The first row of each key of which none was kept so far."""
+        for index, place in zip(indices, places, strict=True):
+            if not self._kept[place]:
+                self._kept[place] = True
+                yield index
+
+    def _newest(self, ours: Any, places: pa.UInt64Array) -> Mask:  # noqa: ANN401 - a column of any type
         """Which of the rows bear the highest cursor of their key; NULL is the highest only among NULLs."""
-        import numpy as np
-        import pyarrow.compute as pc
-
-        if self.cursor is None:
-            return np.ones(len(indices), dtype=bool)
-        compute: Any = pc
-        ours, best = rows.column(self.cursor).take(indices), self.best.take(places)
-        same = compute.fill_null(compute.equal(ours, best), False)  # noqa: FBT003 - a value, no flag
+        best = self.best.take(places)
+        same = call("equal", ours, best).fill_null(False)  # noqa: FBT003 - a value, no flag
         # Neither NULL nor NaN, the highest float in DuckDB, equals itself in Arrow.
-        odd = compute.and_(best.is_null(nan_is_null=True), ours.is_null(nan_is_null=True))
-        alike = compute.and_(odd, compute.equal(best.is_null(), ours.is_null()))
-        newest: Mask = compute.or_(same, alike).to_numpy(zero_copy_only=False)
+        odd = call("and", best.is_null(nan_is_null=True), ours.is_null(nan_is_null=True))
+        alike = call("and", odd, call("equal", best.is_null(), ours.is_null()))
+        newest: Mask = call("or", same, alike)
         return newest
 
 
@@ -126,8 +119,8 @@ def find(
         if keys is None:
             return None
         table = connection.execute(f"select hashed, best from {quote(keys)} order by hashed").to_arrow_table()
-        hashes = table["hashed"].to_numpy()
-        if (hashes[1:] != hashes[:-1]).all():
+        hashes: Any = table["hashed"].combine_chunks()
+        if not call("equal", hashes.slice(1), hashes.slice(0, len(hashes) - 1)).true_count:
             best = table["best"].combine_chunks() if cursor else None
             suspects = f"({search.filled} and {_among(search.hashed(salt), hashes)})" if len(hashes) <= _FEW else None
             hashed = f"case when {suspects or search.filled} then {search.hashed(salt)} end"
@@ -136,15 +129,16 @@ def find(
     return None
 
 
-def _among(hashed: str, hashes: npt.NDArray[np.uint64]) -> str:
+def _among(hashed: str, hashes: pa.UInt64Array) -> str:
     """True for these hashes and few others; unlike a look into a table this keeps rows in order."""
-    import numpy as np
+    import pyarrow as pa
 
     size = 1 << (len(hashes) * _BITS_OF_KEY).bit_length()
     size = max(_LEAST_BITS, min(size, _MOST_BITS))
-    bits = np.zeros(size, dtype=bool)
-    bits[hashes & np.uint64(size - 1)] = True
-    text = base64.b64encode(np.packbits(bits).tobytes()).decode()
+    bits = bytearray(size // 8)
+    for place in call("bit_wise_and", hashes, pa.scalar(size - 1, pa.uint64())).to_pylist():
+        bits[place >> 3] |= 0x80 >> (place & 7)
+    text = base64.b64encode(bits).decode()
     return f"get_bit(from_base64('{text}')::bit, ({hashed} & {size - 1})::integer) = 1"
 
 

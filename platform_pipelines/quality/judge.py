@@ -160,7 +160,7 @@ class _Pass:
             self.rejected += done.bad.num_rows
             self._bad(done.bad)
             if self._staying:
-                self._staying.sink(passing(extra.select([FILE, ROW]), ~done.wrong))
+                self._staying.sink(extra.select([FILE, ROW]).filter(done.wrong))
 
     def _suspects(self) -> str | None:
         """The condition for rows that may fail, where the others may stay unread; None to read all."""

@@ -16,9 +16,10 @@ those loaded rows that share their fields with a row of the batch.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.duck import quote
+from platform_pipelines.kernels import call
 from platform_pipelines.quality import duplicates
 from platform_pipelines.quality.rowtest import RowTest
 from platform_pipelines.quality.words import concat, shown
@@ -75,10 +76,10 @@ class Taken:
 
     def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
         """The mask of rows whose fields are taken."""
-        mask: Mask = extra.column(self.name).to_numpy(zero_copy_only=False).astype(bool)
+        mask: Any = extra.column(self.name)
         (doubles,) = self.inner.failing(rows, extra) if self.inner else [None]
-        mask = mask if doubles is None else mask | doubles
-        return [mask if mask.any() else None]
+        mask = mask if doubles is None else call("or", mask, doubles)
+        return [mask if mask.true_count else None]
 
 
 def find(  # noqa: PLR0913 - the batch in three parts, the rule in three

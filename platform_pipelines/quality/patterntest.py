@@ -45,11 +45,11 @@ class Pattern:
 
     def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
         """The mask of rows whose text does not match."""
-        import numpy as np
+        import pyarrow as pa
 
         del rows
-        mask = np.array(search(self.rule.pattern, extra.column(self._name).to_pylist()), dtype=bool)
-        return [mask if mask.any() else None]
+        mask = pa.array(search(self.rule.pattern, extra.column(self._name).to_pylist()), pa.bool_())
+        return [mask if mask.true_count else None]
 
     @property
     def _name(self) -> str:

@@ -8,11 +8,14 @@ it fails every range.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Literal
 
 from platform_pipelines import sqlguard
 from platform_pipelines.duck import literal, quote
 from platform_pipelines.errors import InvalidData, SpecError
+from platform_pipelines.kernels import call
 from platform_pipelines.quality import values
 from platform_pipelines.quality.heldvalues import held_values
 from platform_pipelines.quality.patterns import to_re2
@@ -101,16 +104,16 @@ class Predicates:
 
     def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
         """For each test the mask of failing rows, or None where none fails."""
-        import numpy as np
+        import pyarrow as pa
 
         del rows
         found: list[Mask | None] = []
         for start in range(0, len(self.items), _BITS):
-            mask = extra.column(_mask_name(start // _BITS)).to_numpy(zero_copy_only=False)
-            seen = int(np.bitwise_or.reduce(mask)) if len(mask) else 0
+            bits = extra.column(_mask_name(start // _BITS))
+            seen = reduce(or_, call("unique", bits).to_pylist(), 0)
             for bit in range(min(_BITS, len(self.items) - start)):
-                hit = np.uint64(1 << bit)
-                found.append((mask & hit) != 0 if seen & (1 << bit) else None)
+                hit = pa.scalar(1 << bit, pa.uint64())
+                found.append(call("equal", call("bit_wise_and", bits, hit), hit) if seen & (1 << bit) else None)
         return found
 
 

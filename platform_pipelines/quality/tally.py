@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from platform_pipelines.kernels import call
 from platform_pipelines.outcomes import RuleOutcome
 from platform_pipelines.rows import to_rows
 
@@ -37,11 +38,9 @@ class Tally:
         """Count the failing rows of one chunk and keep the first few."""
         if failing is None:
             return
-        import numpy as np
-
-        indices = np.flatnonzero(failing)
+        indices = call("indices_nonzero", failing)
         self.failed += len(indices)
-        wanted = indices[: SAMPLE_ROWS - len(self._sample)]
+        wanted = indices.slice(0, SAMPLE_ROWS - len(self._sample))
         if len(wanted):
             taken = rows.take(wanted)
             reasons = self.test.reasons(taken).to_pylist()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.errors import SpecError
+from platform_pipelines.kernels import call
 from platform_pipelines.outcomes import RuleOutcome
 from platform_pipelines.quality.rowtest import RowTest, fixed_reasons, value_reasons
 from platform_pipelines.quality.userschema import UserSchema
@@ -94,7 +95,7 @@ class UserCheck:
         found: Mask | None = None
         for mask in self.schema.failing(rows, extra):
             if mask is not None:
-                found = mask if found is None else found | mask
+                found = mask if found is None else call("or", found, mask)
         return [found]
 
     def whole_batch(self) -> RuleOutcome | None:

@@ -23,6 +23,7 @@ from platform_pipelines.errors import SpecError
 from platform_pipelines.outcomes import RuleOutcome
 from platform_pipelines.quality.frames import to_frame
 from platform_pipelines.quality.rowtest import RowTest, fixed_reasons, unique_reasons, value_reasons
+from platform_pipelines.quality.words import mask_of
 from platform_pipelines.userobject import load_object
 
 if TYPE_CHECKING:
@@ -84,16 +85,14 @@ class UserSchema:
 
     def failing(self, rows: pa.RecordBatch, extra: pa.RecordBatch) -> list[Mask | None]:
         """The mask of failing rows of each check."""
-        import numpy as np
-
         del extra
         cases = self._cases(rows)
-        masks: dict[str, Mask] = {}
+        failing: dict[str, set[int]] = {}
         for column, check, index in cases:
             test = self._tests.get((column, check)) or self._tests.get((None, check)) or self._rest
-            mask = masks.setdefault(test.id, np.zeros(rows.num_rows, dtype=bool))
-            mask[index] = True
-        return [masks.get(test.id) for test in self.tests]
+            failing.setdefault(test.id, set()).add(index)
+        found = [failing.get(test.id) for test in self.tests]
+        return [mask_of(rows.num_rows, places) if places else None for places in found]
 
     def whole_batch(self) -> list[RuleOutcome]:
         """The failures that could not be pinned on rows, of all chunks seen."""

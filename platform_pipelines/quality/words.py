@@ -8,14 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    import numpy as np
-    import numpy.typing as npt
     import pyarrow as pa
 
-    #: true for each row that fails
-    Mask = npt.NDArray[np.bool_]
+    #: true for each row that fails, never NULL
+    Mask = pa.BooleanArray
 
 #: characters of a value that a sentence quotes
 SHOWN = 80
@@ -51,17 +49,28 @@ def listed(parts: Sequence[tuple[Any, pa.StringArray | str]]) -> pa.StringArray:
     """For each row the texts whose mask is true, joined by ``; ``.
 
     Args:
-        parts: masks (of numpy or Arrow) and texts, at least one.
+        parts: masks and texts, at least one.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     # Not by null_handling="skip": pyarrow 26 drops rows in which every part is NULL.
     compute: Any = pc
-    pieces = [compute.if_else(pa.array(mask), concat(_SEPARATOR, text), "") for mask, text in parts]
+    pieces = [compute.if_else(mask, concat(_SEPARATOR, text), "") for mask, text in parts]
     joined: Any = compute.binary_join_element_wise(*pieces, "") if len(pieces) > 1 else pieces[0]
     cut: pa.StringArray = compute.utf8_slice_codeunits(joined, len(_SEPARATOR))
     return cut
+
+
+def mask_of(rows: int, places: Iterable[int]) -> Mask:
+    """A mask that is true at these rows of so many."""
+    import pyarrow as pa
+
+    marks = bytearray(rows)
+    for place in places:
+        marks[place] = 1
+    mask: Any = pa.Array.from_buffers(pa.uint8(), rows, [None, pa.py_buffer(bytes(marks))]).cast(pa.bool_())
+    found: Mask = mask
+    return found
 
 
 def repeated(text: str, rows: int) -> pa.StringArray:

@@ -11,18 +11,19 @@ if TYPE_CHECKING:
 
 _SCRIPT = """
 import sys, threading
-from platform_pipelines.cli.ahead import import_ahead
+from platform_pipelines.cli.ahead import go_ahead
 from platform_pipelines.cli.project import load_project
 
 def ahead():
-    return [thread for thread in threading.enumerate() if thread.name == "import-ahead"]
+    return [thread for thread in threading.enumerate() if thread.name == "run-ahead"]
 
-pipeline = load_project().pipeline("plain")
+project = load_project()
+pipeline = project.pipeline("plain")
 before = "pyarrow" in sys.modules
-import_ahead(pipeline)
+go_ahead(project, pipeline)
 for thread in ahead():
     thread.join()
-import_ahead(pipeline)
+go_ahead(project, pipeline)
 print(before, len(ahead()), [name in sys.modules for name in ("pyarrow.parquet", "pyarrow.compute")])
 """
 _PLAIN = """

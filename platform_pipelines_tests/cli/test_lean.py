@@ -21,6 +21,41 @@ destinations:
   - {connector: warehouse, table: raw.plain, mode: merge, key: [id]}
   - {connector: lake, table: plain, mode: merge, key: [id]}
 """
+_KNOWN = """
+name: known
+source: {connector: drops, stream: known.csv, mode: full_refresh}
+destinations: [{connector: warehouse, table: raw.known, mode: replace}]
+"""
+_JUDGED = """
+name: judged
+source: {connector: drops, stream: orders.csv, mode: incremental, cursor: {field: at, timezone: UTC}}
+quality:
+  rules:
+    - {id: there, type: required, fields: [amount]}
+    - {id: possible, type: range, field: amount, min: 0, max: 1000}
+    - {id: positive, type: condition, sql: amount > 0}
+    - {id: known, type: foreign_key, field: vendor, reference: {connector: warehouse, table: raw.known, field: vendor}}
+    - {id: listed, type: accepted, field: vendor, values: [CMT, VTS]}
+    - {id: code_form, type: regex, field: code, pattern: "^[a-z]+$"}
+    - {id: code_odd, type: regex, field: code, pattern: "^(?!x).*$"}
+    - {id: once, type: unique, fields: [id]}
+    - {id: some, type: volume, min_rows: 1}
+    - {id: fresh, type: freshness, field: at, max_age: 9000d}
+    - {id: usual, type: anomaly, metric: rows}
+destinations: [{connector: warehouse, table: raw.judged, mode: append}]
+"""
+_JUDGED_ROWS = """\
+id,amount,vendor,code,at
+1,1.5,CMT,a,2026-01-01
+2,2.5,VTS,b,2026-01-02
+3,,CMT,c,2026-01-03
+4,-4,CMT,d,2026-01-04
+5,5,DDS,e,2026-01-05
+6,6,CMT,x1,2026-01-06
+7,7.5,CMT,f,2026-01-07
+7,8.5,CMT,g,2026-01-08
+9,9.5,CMT,h,2026-01-09
+"""
 _TIDY = """
 name: tidy
 source: {connector: drops, stream: orders.csv, mode: full_refresh}
@@ -65,10 +100,26 @@ def test_a_run_without_rules_does_not_import_numpy(orders: Folder) -> None:
     assert orders.query(f"select id, amount from '{orders.root}/lake/plain/*.parquet' order by id") == rows
 
 
-def test_a_run_with_rules_has_numpy(orders: Folder) -> None:
-    code, said = _run(orders, "orders")
+def test_rules_of_every_kind_do_without_numpy(orders: Folder) -> None:
+    orders.write("defs/sales/judged.yaml", _JUDGED)
+    orders.write("in/known.csv", "vendor\nCMT\nVTS\n")
+    orders.write("defs/sales/known.yaml", _KNOWN)
+    assert orders.type("run", "known").code == 0
+    orders.write("in/orders.csv", _JUDGED_ROWS)
+    code, said = _run(orders, "judged")
     assert code == 0, said[-3000:]
-    assert _NUMPY.search(said)
+    assert not _NUMPY.search(said)
+    assert not _DATA_SETS.search(said)
+    assert orders.query("select id from raw.judged order by id") == [(1,), (2,), (7,), (9,)]
+    dead = orders.type("dead-letters", "judged", "--json").json
+    found = {(row["record"]["amount"], tuple(row["rules"])) for row in dead}
+    assert found == {
+        (None, ("there",)),
+        (-4, ("possible", "positive")),
+        (5, ("known", "listed")),
+        (6, ("code_form", "code_odd")),
+        (7.5, ("once",)),
+    }
 
 
 def test_a_function_gets_its_frame(orders: Folder) -> None:

@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from platform_pipelines_tests.torture.cases import Case
+    from platform_pipelines_tests.torture.crash import Point
 
-    Choose = Callable[[int], Sequence[int]]
+    Choose = Callable[[Sequence[Point]], Sequence[int]]
 
+_STATES = "leave out moments behind an effect: what lasts is the same as before the next one, in half the time"
 #: deaths of each case of a slice
 _OF_SLICE = 10
 #: kills of one project, before a new one is begun
@@ -44,7 +46,9 @@ def main() -> int:
     """Run what is asked for; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m platform_pipelines_tests.torture", description=__doc__)
     parser.add_argument("--cases", default="*", help="pattern of DESTINATION/MODE/KIND, such as 'duckdb/merge/*'")
+    parser.add_argument("--part", default="1/1", metavar="N/OF", help="every OF-th case, from the N-th on")
     parser.add_argument("--every", type=int, default=1, help="die at every n-th moment only")
+    parser.add_argument("--states", action="store_true", help=_STATES)
     parser.add_argument("--minutes", type=float, help="a slice: cases and moments drawn by chance until time is up")
     parser.add_argument("--kills", type=int, help="SIGKILLs at random moments; 1000, in a slice none")
     parser.add_argument("--dagster-kills", type=int, help="SIGKILLs of Dagster's runs; 30, in a slice none")
@@ -54,7 +58,8 @@ def main() -> int:
     duck.spill_folder()
     (folder / "temporary").mkdir()
     tempfile.tempdir = str(folder / "temporary")  # what others leave in the common one is not ours to judge
-    failures = _matrix(folder, chosen.cases, chosen.every, chosen.minutes)
+    cases = _cases(chosen.cases, *map(int, chosen.part.split("/")))
+    failures = _matrix(folder, cases, _states if chosen.states else _every(chosen.every), chosen.minutes)
     kills, of_dagster = (1000, 30) if chosen.minutes is None else (0, 0)
     kills = kills if chosen.kills is None else chosen.kills
     of_dagster = of_dagster if chosen.dagster_kills is None else chosen.dagster_kills
@@ -67,13 +72,25 @@ def main() -> int:
     return int(failures > 0)
 
 
-def _matrix(folder: Path, pattern: str, every: int, minutes: float | None) -> int:
-    cases = [case for case in [*all_cases(), *all_api_cases()] if fnmatch(str(case), pattern)]
-    choose: Choose = lambda moments: range(0, moments, every)  # noqa: E731 - the other one is drawn by chance
+def _cases(pattern: str, part: int, of: int) -> list[Case]:
+    return [case for case in [*all_cases(), *all_api_cases()] if fnmatch(str(case), pattern)][part - 1 :: of]
+
+
+def _every(step: int) -> Choose:
+    return lambda points: range(0, len(points), step)
+
+
+def _states(points: Sequence[Point]) -> Sequence[int]:
+    """The moments before an effect, and the last one: at these everything that a run can leave behind is met."""
+    last = len(points) - 1
+    return [number for number, point in enumerate(points) if point.moment == "before" or number == last]
+
+
+def _matrix(folder: Path, cases: list[Case], choose: Choose, minutes: float | None) -> int:
     if minutes is not None:
         _, chance = seeded("crash matrix")
         chance.shuffle(cases)
-        choose = lambda moments: sorted(chance.sample(range(moments), min(moments, _OF_SLICE)))  # noqa: E731
+        choose = lambda points: sorted(chance.sample(range(len(points)), min(len(points), _OF_SLICE)))  # noqa: E731
     done = deaths = failures = 0
     begun = time.monotonic()
     with postgres() as dsn:
@@ -89,7 +106,7 @@ def _matrix(folder: Path, pattern: str, every: int, minutes: float | None) -> in
 
 def _case(case: Case, folder: Path, dsn: str, choose: Choose) -> tuple[int, int]:
     with _attack(case, folder, dsn) as attack:
-        moments = choose(len(attack.points))
+        moments = choose(attack.points)
         failures = attack.failures((moment,) for moment in moments)
     for failure in failures:
         _say(f"FAILED {failure}")
