@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 GROUP = "platform_pipelines.connectors"
 
-#: these work without installed metadata, such as from a source tree
+#: found without a look at what is installed, by which none of them can be replaced
 _BUILT_IN = {
     "duckdb": "DuckDBConnector",
     "files": "FilesConnector",
@@ -42,10 +42,14 @@ _BUILT_IN = {
 
 @cache
 def connector_types() -> dict[str, EntryPoint]:
-    """All connector types by name: those shipped, then installed plug-ins, which may replace them."""
-    found = {name: EntryPoint(name, f"{GROUP}.{name}:{cls}", GROUP) for name, cls in _BUILT_IN.items()}
-    found |= {point.name: point for point in entry_points(group=GROUP)}
+    """All connector types by name: those shipped, and installed plug-ins under names of their own."""
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    found |= {name: _shipped(name) for name in _BUILT_IN}
     return dict(sorted(found.items()))
+
+
+def _shipped(name: str) -> EntryPoint:
+    return EntryPoint(name, f"{GROUP}.{name}:{_BUILT_IN[name]}", GROUP)
 
 
 @cache
@@ -55,11 +59,7 @@ def connector_class(type_name: str) -> type[Connector]:
     Raises:
         SpecError: no such type, or its plug-in cannot be imported.
     """
-    known = connector_types()
-    if type_name not in known:
-        msg = f"Unknown connector type `{type_name}`. Allowed: {', '.join(known)}.{nearest(type_name, known)}"
-        raise SpecError(msg)
-    point = known[type_name]
+    point = _shipped(type_name) if type_name in _BUILT_IN else _plugged_in(type_name)
     try:
         loaded = point.load()
     except (ImportError, AttributeError) as error:
@@ -72,6 +72,14 @@ def connector_class(type_name: str) -> type[Connector]:
         msg = f"Connector type `{type_name}`: {point.value} is not a subclass of platform_pipelines' `Connector`."
         raise SpecError(msg)
     return loaded
+
+
+def _plugged_in(name: str) -> EntryPoint:
+    known = connector_types()
+    if name not in known:
+        msg = f"Unknown connector type `{name}`. Allowed: {', '.join(known)}.{nearest(name, known)}"
+        raise SpecError(msg)
+    return known[name]
 
 
 @cache

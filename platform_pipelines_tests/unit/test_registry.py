@@ -89,6 +89,23 @@ def test_capabilities_import_nothing_heavy() -> None:
     assert done.stdout == "set()\n"
 
 
+def test_a_plug_in_has_a_name_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "more-1.0.dist-info").mkdir()
+    (tmp_path / "more-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: more\nVersion: 1.0\n")
+    points = "[platform_pipelines.connectors]\nmore = more:More\nfiles = more:More\n"
+    (tmp_path / "more-1.0.dist-info/entry_points.txt").write_text(points)
+    (tmp_path / "more.py").write_text(
+        "from platform_pipelines.connectors.base import Connector\nclass More(Connector): pass\n"
+    )
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from platform_pipelines.connectors.registry import connector_class, connector_types\n"
+        "print(connector_class('files').__name__, connector_types()['files'].attr, connector_class('more').__name__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "FilesConnector FilesConnector More\n"
+
+
 def test_secret_fields_are_masked_though_they_are_no_references(tmp_path: Path) -> None:
     spec = ConnectorSpec("pg", "postgres", {"type": "postgres", "dsn": "host=db password=written-out user=x"})
     open_connector(spec, tmp_path)
