@@ -35,9 +35,6 @@ DEFAULT_MEMORY = f"{_MEGABYTES}MB"
 #: values of each column at once
 _COLUMNS, _MEGABYTES_OF_COLUMN = 400, 0.5
 
-#: rows that one thread is done with before another instance were open
-_FEW_ROWS = 50_000
-
 # threads compute as much of a result before it is asked for: with DuckDB's own 1 MB they mostly wait for each other,
 # and of 16 MB only six are for what comes out of turn, less than a thread makes of one buffer of text
 _LOCAL = "set timezone='UTC'; set enable_progress_bar=false; set streaming_buffer_size='32MB'"
@@ -77,23 +74,23 @@ def connect(
     return connection
 
 
-def connect_for(columns: int, rows: int | None = None) -> duckdb.DuckDBPyConnection:
+def connect_for(columns: int) -> duckdb.DuckDBPyConnection:
     """Open an in-memory connection with room for a relation of so many columns.
 
-    Up to 400 share the instance of :func:`connect`, or for a few rows whichever is :func:`at_hand`. More get one of
-    their own, which may use half a megabyte more for each column, unless ``PIPELINES_DUCKDB_MEMORY`` is set.
+    Up to 400 share the instance of :func:`connect`. More get one of their own, which may use half a megabyte more
+    for each column, unless ``PIPELINES_DUCKDB_MEMORY`` is set.
     """
     if columns <= _COLUMNS or "PIPELINES_DUCKDB_MEMORY" in os.environ:
-        return connect() if rows is None or rows > _FEW_ROWS else at_hand()
+        return connect()
     memory = f"{round(_MEGABYTES + columns * _MEGABYTES_OF_COLUMN)}MB"
     # what is common to expressions is searched for in a time that grows with the square of their number
     return connect(memory_limit=memory, threads=2).execute("set disabled_optimizers='common_subexpressions'")
 
 
 @contextlib.contextmanager
-def session(columns: int = 0, rows: int | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def session(columns: int = 0) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection of :func:`connect_for`, ended with the block."""
-    connection = connect_for(columns, rows)
+    connection = connect_for(columns)
     try:
         yield connection
     finally:

@@ -1,26 +1,28 @@
 """Makes ready in the background, while a run begins, what takes long to import or to open.
 
-Every run needs Arrow, at the latest for its first rows, and a DuckDB instance;
-until then the run reads YAML and its log, imports a driver and waits for its
-source. No module of ours and none that imports one is imported here, so that no
-two threads wait for each other's imports.
+Every run needs Arrow, at the latest for its first rows, and most need an instance
+of DuckDB; until then the run reads YAML and its log, imports a driver and waits
+for its source. No module of ours is imported here, so that no two threads wait
+for each other's imports.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import threading
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from platform_pipelines.connectors.registry import connector_class
-from platform_pipelines.errors import FatalError
 
 if TYPE_CHECKING:
     from platform_pipelines.connectors.base import Connector
     from platform_pipelines.engine.project import Project
     from platform_pipelines.spec import PipelineSpec
+
+_log = logging.getLogger(__name__)
 
 
 def go_ahead(project: Project, pipeline: PipelineSpec) -> None:
@@ -45,7 +47,7 @@ def _work(source: type[Connector], modules: list[str], others: list[type[Connect
 
 
 def _warm(connector: type[Connector]) -> None:
-    import duckdb
-
-    with contextlib.suppress(FatalError, duckdb.Error):  # whoever needs it opens it again, and says what is wrong
+    try:
         connector.warm()
+    except Exception:  # noqa: BLE001 - of any connector: whoever needs it opens it again, and says what is wrong
+        _log.debug("`%s` could not be opened ahead of its use.", connector.__name__, exc_info=True)

@@ -76,9 +76,10 @@ class Connector(BaseModel):
 
     @classmethod
     def warm(cls) -> None:
-        """Open what every connection of this type needs and takes long to open, in a thread that runs ahead of its use.
+        """Open what every connection of this type needs, in a thread that runs ahead of its use; nothing by default.
 
-        Nothing by default. Whoever needs it later tries again what fails here, and says what is wrong.
+        It has to be done soon, for the process does not end before, and may import no module of ours. Whoever needs
+        what it opens tries again what fails here, and says what is wrong.
         """
 
     @classmethod

@@ -93,7 +93,7 @@ def incoming(
     keyed = spec.mode in _KEYED
     if keyed:
         _check_key(spec, schema, context.pipeline.name)
-    connection = duck.connect_for(len(schema), total)
+    connection = duck.connect_for(len(schema))
     try:
         query, rows = "", total
         if stored.paths:

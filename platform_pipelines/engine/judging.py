@@ -79,7 +79,7 @@ def judge_batch(context: Context, log: FeedLog, manifest: Manifest, ruling: Ruli
         return _nothing_to_judge(context, log, manifest)
     if manifest.kind == "deletes":
         return _keys_alone(context, log, manifest)
-    with duck.session(len(manifest.schema or ()), manifest.rows) as connection:
+    with duck.session(len(manifest.schema or ())) as connection:
         prepared = prepare(context, log, manifest, connection)
         outlet = Outlet(context, log, manifest, lambda after: _restore(manifest, prepared, after))
         bench = _Bench(context, connection, manifest, prepared, outlet)

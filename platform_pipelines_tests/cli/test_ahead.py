@@ -26,6 +26,16 @@ for thread in ahead():
 go_ahead(project, pipeline)
 print(before, len(ahead()), [name in sys.modules for name in ("pyarrow.parquet", "pyarrow.compute")])
 """
+_FAILING = """
+from platform_pipelines.cli.main import main
+from platform_pipelines.connectors.files import FilesConnector
+
+def full():
+    raise OSError(28, "No space left on device")
+
+FilesConnector.warm = full
+main()
+"""
 _PLAIN = """
 name: plain
 source: {connector: drops, stream: orders.csv, mode: full_refresh}
@@ -46,3 +56,12 @@ def test_what_a_run_needs_of_arrow_is_imported_by_a_thread(orders: Folder) -> No
     assert _said(orders) == "False 0 [True, False]"
     orders.write("defs/sales/plain.yaml", f"{_PLAIN}quality: {{rules: [{{id: a, type: required, fields: [id]}}]}}\n")
     assert _said(orders) == "False 0 [True, True]"
+
+
+def test_what_fails_ahead_is_tried_again_in_silence(orders: Folder) -> None:
+    command = [sys.executable, "-c", _FAILING, "run", "orders", "--json"]
+    done = subprocess.run(
+        command, cwd=orders.root, env=orders.environment(), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert orders.query("select count(*) from raw.orders") == [(2,)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import shutil
 import sys
 import tempfile
@@ -46,10 +47,11 @@ def main() -> int:
     """Run what is asked for; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m platform_pipelines_tests.torture", description=__doc__)
     parser.add_argument("--cases", default="*", help="pattern of DESTINATION/MODE/KIND, such as 'duckdb/merge/*'")
-    parser.add_argument("--part", default="1/1", metavar="N/OF", help="every OF-th case, from the N-th on")
-    parser.add_argument("--every", type=int, default=1, help="die at every n-th moment only")
-    parser.add_argument("--states", action="store_true", help=_STATES)
-    parser.add_argument("--minutes", type=float, help="a slice: cases and moments drawn by chance until time is up")
+    parser.add_argument("--part", default="1/1", type=_part, metavar="N/OF", help="every OF-th case, from the N-th on")
+    moments = parser.add_mutually_exclusive_group()
+    moments.add_argument("--every", type=int, default=1, help="die at every n-th moment only")
+    moments.add_argument("--states", action="store_true", help=_STATES)
+    moments.add_argument("--minutes", type=float, help="a slice: cases and moments drawn by chance until time is up")
     parser.add_argument("--kills", type=int, help="SIGKILLs at random moments; 1000, in a slice none")
     parser.add_argument("--dagster-kills", type=int, help="SIGKILLs of Dagster's runs; 30, in a slice none")
     chosen = parser.parse_args()
@@ -58,7 +60,7 @@ def main() -> int:
     duck.spill_folder()
     (folder / "temporary").mkdir()
     tempfile.tempdir = str(folder / "temporary")  # what others leave in the common one is not ours to judge
-    cases = _cases(chosen.cases, *map(int, chosen.part.split("/")))
+    cases = _cases(chosen.cases, *chosen.part)
     failures = _matrix(folder, cases, _states if chosen.states else _every(chosen.every), chosen.minutes)
     kills, of_dagster = (1000, 30) if chosen.minutes is None else (0, 0)
     kills = kills if chosen.kills is None else chosen.kills
@@ -70,6 +72,19 @@ def main() -> int:
         shutil.rmtree(folder)
         _say("0 failures")
     return int(failures > 0)
+
+
+def _part(text: str) -> tuple[int, int]:
+    """Which part of how many.
+
+    Raises:
+        argparse.ArgumentTypeError: there is no such part.
+    """
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        msg = f"{text!r} is no part; write 2/4 for the second of four"
+        raise argparse.ArgumentTypeError(msg)
+    return int(found[1]), int(found[2])
 
 
 def _cases(pattern: str, part: int, of: int) -> list[Case]:
