@@ -17,14 +17,12 @@ from platform_pipelines.errors import FatalError
 from platform_pipelines.scratch import Scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import duckdb
 
-_guard = threading.Lock()
-_instances: dict[int, duckdb.DuckDBPyConnection] = {}
-#: of other kinds, which their owners keep open until the process ends
-_lent: dict[int, duckdb.DuckDBPyConnection] = {}
+#: instances that their owners keep open until the process ends
+_lent: list[Kept] = []
 _spilling = threading.Lock()
 _spills: dict[int, Scratch] = {}
 
@@ -67,7 +65,7 @@ def connect(
         duckdb.Error: the file cannot be opened.
     """
     if path is None and not extensions and memory_limit is None and threads is None:
-        return _shared_connection()
+        return _shared.connection()
     connection = _open(path, read_only=read_only, extensions=extensions, memory_limit=memory_limit)
     if threads is not None:
         connection.execute(f"set threads={threads}")
@@ -97,9 +95,48 @@ def session(columns: int = 0) -> Iterator[duckdb.DuckDBPyConnection]:
         end(connection)
 
 
-def lend(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let :func:`at_hand` use this in-memory instance, which stays open as long as the process."""
-    _lent[os.getpid()] = connection
+class Kept:
+    """An in-memory instance of which each process has one, opened when it is asked for and kept open.
+
+    Args:
+        opened: opens it.
+    """
+
+    def __init__(self, opened: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+        self._opened = opened
+        self._guard = threading.Lock()
+        self._by_process: dict[int, duckdb.DuckDBPyConnection] = {}  # a forked child must not use its parent's threads
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this process has it."""
+        return os.getpid() in self._by_process
+
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own to the instance.
+
+        Raises:
+            FatalError: DuckDB had an internal error, and cannot be opened again; or an extension is not installed.
+            duckdb.Error: DuckDB cannot be opened.
+        """
+        import duckdb
+
+        with self._guard:
+            process = os.getpid()
+            for _ in range(2):
+                if process not in self._by_process:
+                    self._by_process[process] = self._opened()
+                try:
+                    return sibling(self._by_process[process])
+                except duckdb.FatalException:  # DuckDB closes an instance for good after an internal error
+                    del self._by_process[process]
+        msg = "The embedded DuckDB cannot be opened again after an internal error. Start the process anew."
+        raise FatalError(msg)
+
+
+def lend(instance: Kept) -> None:
+    """Let :func:`at_hand` use this instance."""
+    _lent.append(instance)
 
 
 def at_hand() -> duckdb.DuckDBPyConnection:
@@ -107,14 +144,7 @@ def at_hand() -> duckdb.DuckDBPyConnection:
 
     For a query over a few rows, which any will do for: to open one costs a run with nothing new a fortieth of its time.
     """
-    import duckdb
-
-    with _guard:
-        lent = None if os.getpid() in _instances else _lent.get(os.getpid())
-    if lent is not None:
-        with contextlib.suppress(duckdb.FatalException):  # closed for good after an internal error
-            return sibling(lent)
-    return connect()
+    return next((instance for instance in (_shared, *_lent) if instance.is_open), _shared).connection()
 
 
 def end(connection: duckdb.DuckDBPyConnection) -> None:
@@ -128,22 +158,6 @@ def end(connection: duckdb.DuckDBPyConnection) -> None:
     with contextlib.suppress(duckdb.ConnectionException):
         connection.interrupt()
     connection.close()
-
-
-def _shared_connection() -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    with _guard:
-        process = os.getpid()  # a forked child must not use its parent's threads
-        for _ in range(2):
-            if process not in _instances:
-                _instances[process] = _open(None)
-            try:
-                return sibling(_instances[process])
-            except duckdb.FatalException:  # DuckDB closes an instance for good after an internal error
-                del _instances[process]
-    msg = "The embedded DuckDB cannot be opened again after an internal error. Start the process anew."
-    raise FatalError(msg)
 
 
 def _open(
@@ -170,6 +184,9 @@ def _open(
         connection.execute("set allow_unsigned_extensions=false")  # for good: DuckDB does not let it be set back
     connection.execute(_LOCAL)
     return connection
+
+
+_shared = Kept(lambda: _open(None))
 
 
 def sibling(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

@@ -35,17 +35,17 @@ def is_plain(names: Iterable[str]) -> bool:
 def selected(rows: RowFiles) -> str:
     """The rows, under the columns of the first file, which all have."""
     if not rows.left_out:
-        return _read(rows.paths)
+        return rows_in(rows.paths)
     return f"(select * exclude ({FILE}, {ROW}) from {placed(rows)})"
 
 
 def placed(rows: RowFiles) -> str:
     """The rows under the columns of all files by name, and behind them :data:`FILE` and :data:`ROW`."""
     if rows.plain:
-        files = f"select *, file_index as {FILE}, file_row_number as {ROW} from {_read(rows.paths, by_name=True)}"
+        files = f"select *, file_index as {FILE}, file_row_number as {ROW} from {rows_in(rows.paths, by_name=True)}"
     else:
         files = " union all by name ".join(
-            f"select *, {number} as {FILE}, row_number() over () - 1 as {ROW} from {_read([path])}"
+            f"select *, {number} as {FILE}, row_number() over () - 1 as {ROW} from {rows_in([path])}"
             for number, path in enumerate(rows.paths)
         )
     return f"(from ({files}) where {_counts(rows)})" if rows.left_out else f"({files})"
@@ -66,6 +66,12 @@ def _bits(mask: bytearray) -> str:
     return base64.b64encode(int(digits, 2).to_bytes(len(digits) // 8)).decode()
 
 
-def _read(paths: Sequence[Path], *, by_name: bool = False) -> str:
+def rows_in(paths: Sequence[Path], *, by_name: bool = False) -> str:
+    """All rows of the files. Names of folders such as ``id=5`` mean nothing: DuckDB would put 5 into every row's id.
+
+    Args:
+        paths: Parquet files.
+        by_name: under the columns of all files; else under those of the first one.
+    """
     listed = ", ".join(literal(str(path)) for path in paths)
     return f"read_parquet([{listed}]{', union_by_name=true' if by_name else ''}, hive_partitioning=false)"

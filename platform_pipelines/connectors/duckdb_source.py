@@ -16,6 +16,7 @@ from platform_pipelines.model import Page, Window
 from platform_pipelines.sql import duckdb_types
 from platform_pipelines.sql.arrow_types import PG_TYPE
 from platform_pipelines.sql.dialect import DUCKDB
+from platform_pipelines.sql.duckdb_carried import expression
 from platform_pipelines.sql.predicates import family_of
 from platform_pipelines.sql.queries import Relation, named
 
@@ -35,7 +36,6 @@ BATCH_ROWS = 65_536
 
 #: types that travel as text, and the PostgreSQL type that says so
 _AS_TEXT = {"uuid": "uuid", "json": "json", "interval": "interval"}
-_UHUGEINT = duckdb_types.parse("UHUGEINT")
 
 
 class DuckDBQuery:
@@ -75,7 +75,7 @@ class DuckDBQuery:
 
     def sql(self, window: Window) -> str:
         """The query for the rows of a window."""
-        expressions = [named(_expression(n, kind), n) for n, kind in self._types.items() if self._relation.wants(n)]
+        expressions = [named(_carried(n, kind), n) for n, kind in self._types.items() if self._relation.wants(n)]
         return self._relation.select(expressions, window, self._families, DUCKDB)
 
     def schema(self) -> pa.Schema:
@@ -129,10 +129,5 @@ class DuckDBQuery:
         return pa.schema([typed(field) for field in schema])
 
 
-def _expression(name: str, kind: ColumnType) -> str:
-    """How a column is read: types that Arrow or Parquet have no word for travel as text."""
-    if kind.family == "other" and kind.name.startswith(("UNION", "VARIANT")):
-        return f"cast(to_json({quote(name)}) as varchar)"
-    if kind.family in {*_AS_TEXT, "other"} or kind == _UHUGEINT:
-        return f"cast({quote(name)} as varchar)"
-    return quote(name)
+def _carried(name: str, kind: ColumnType) -> str:
+    return f"cast({quote(name)} as varchar)" if kind.family in _AS_TEXT else expression(name, kind)

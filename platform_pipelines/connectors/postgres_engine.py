@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
-import threading
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
@@ -24,19 +22,15 @@ if TYPE_CHECKING:
 
     import duckdb
 
-_guard = threading.Lock()
-_instances: dict[int, duckdb.DuckDBPyConnection] = {}  # by process: an instance does not survive a fork
+_instance = duck.Kept(lambda: duck.connect(extensions=["postgres_scanner"], threads=1))
+duck.lend(_instance)
 _numbers = itertools.count(1)
 
 
 @contextlib.contextmanager
 def engine() -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection of its own to this process's instance."""
-    with _guard:
-        if os.getpid() not in _instances:
-            _instances[os.getpid()] = duck.connect(extensions=["postgres_scanner"], threads=1)
-            duck.lend(_instances[os.getpid()])
-        connection = duck.sibling(_instances[os.getpid()])
+    connection = _instance.connection()
     try:
         yield connection
     finally:

@@ -18,6 +18,7 @@ from platform_pipelines.engine.outlet import Outlet
 from platform_pipelines.engine.reference import references
 from platform_pipelines.engine.relation import prepare
 from platform_pipelines.quality import gate
+from platform_pipelines.rowsql import rows_in
 from platform_pipelines.spec.rules import WHOLE_BATCH
 from platform_pipelines.store import Verdict
 from platform_pipelines.transforms.metadata import carry_metadata
@@ -140,7 +141,7 @@ class _Bench:
         """Records that never became rows: those the source rejected, and those a transform could not convert."""
         if self.manifest.rejects:
             (path,) = log.paths(self.manifest.epoch, [self.manifest.rejects])
-            self._unread(f"select record, rule, reason from read_parquet({duck.literal(str(path))})")
+            self._unread(f"select record, rule, reason from {rows_in([path])}")
         for rejects in self.prepared.rejects if self.prepared else ():
             assert self.manifest.schema is not None  # noqa: S101 - there were rows
             reader = self.connection.execute(f"from {duck.quote(rejects.relation)}").to_arrow_reader(_CHUNK)

@@ -13,6 +13,7 @@ from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats.csv_records import Record, read_records
 from platform_pipelines.formats.pieces import Piece
 from platform_pipelines.formats.spool import FILE, LINE, Spool
+from platform_pipelines.rowsql import rows_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,10 +57,9 @@ def careful_piece(piece: Piece, options: TextOptions, workspace: Workspace, reje
             next(records, None)
         _spool(file.label, records, piece.columns, spool, rejects)
     spool.close()
-    names = ", ".join(literal(str(path)) for path in spool.files)
     missing = [c for c in piece.columns if c not in spool.columns]
     added = "".join(f", null::varchar as {quote(c)}" for c in missing)
-    relation = f"(select *{added} from read_parquet([{names}], union_by_name=true))"
+    relation = f"(select *{added} from {rows_in(spool.files, by_name=True)})"
     return Piece(relation, piece.columns, piece.files, careful=True)
 
 
@@ -123,7 +123,7 @@ def _relation(paths: Sequence[Path], columns: tuple[str, ...], options: TextOpti
     types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
     nulls = ", ".join(literal(value) for value in options.null_values) or literal("\x00never\x00")
     return (
-        f"read_csv([{names}], auto_detect=false, header={str(options.header).lower()}, "
+        f"read_csv([{names}], auto_detect=false, hive_partitioning=false, header={str(options.header).lower()}, "
         f"delim={literal(options.delimiter)}, quote={literal(options.quote)}, escape={literal(options.quote)}, "
         f"nullstr=[{nulls}], allow_quoted_nulls={str(options.quoted_nulls).lower()}, strict_mode=true, "
         f"buffer_size={_BUFFER_BYTES}, compression='none', columns={{{types}}})"

@@ -17,7 +17,9 @@ from platform_pipelines.formats.text_read import TextRead
 from platform_pipelines.formats.versions import kept_columns, removes, same_key, wins
 from platform_pipelines.formats.workspace import Workspace
 from platform_pipelines.model import Receipt, Stream, Window
+from platform_pipelines.rowfiles import RowFiles
 from platform_pipelines.rows import all_but
+from platform_pipelines.rowsql import FILE, ROW, is_plain, placed
 from platform_pipelines.sql.keys import need_key, repeated
 
 if TYPE_CHECKING:
@@ -37,10 +39,20 @@ class _Merge:
 
     connection: duckdb.DuckDBPyConnection
     load: Load
-    live: dict[Path, LiveFile]
+    live: list[tuple[Path, LiveFile]]
     stage: list[Path]
     columns: tuple[str, ...]
     lost: Sequence[str] = ()
+
+    @property
+    def staged_rows(self) -> str:
+        """The staged rows with their places."""
+        return placed(RowFiles(tuple(self.stage), plain=is_plain(self.load.schema.names)))
+
+    @property
+    def live_rows(self) -> str:
+        """The live rows with their places."""
+        return placed(RowFiles(tuple(path for path, _ in self.live), plain=is_plain(self.columns)))
 
 
 def merge(
@@ -57,7 +69,7 @@ def merge(
     workspace = Workspace()
     connection = duck.connect()
     try:
-        live = {_as_parquet(f, manifest, writer, workspace): f for f in manifest.files}
+        live = [(_as_parquet(f, manifest, writer, workspace), f) for f in manifest.files]
         stage = list(_stage(load, batches, workspace))
         columns = tuple(_columns(live))
         if live:
@@ -108,29 +120,29 @@ def _stage(load: Load, batches: pa.RecordBatchReader, workspace: Workspace) -> I
     yield target
 
 
-def _columns(live: dict[Path, LiveFile]) -> list[str]:
+def _columns(live: list[tuple[Path, LiveFile]]) -> list[str]:
     import pyarrow.parquet as pq
 
-    return list(dict.fromkeys(name for path in live for name in pq.read_schema(path).names))
+    return list(dict.fromkeys(name for path, _ in live for name in pq.read_schema(path).names))
 
 
 def _match(work: _Merge) -> None:
     """Table ``found``: every staged row (file, number) with the live row of its key, if any."""
     load = work.load
-    stage = _relation(work.stage)
+    staged = f"s.{FILE} as sf, s.{ROW} as sn"
+    gone = f"coalesce({removes(load)}, false) as removes"
     if not work.live or not set(load.key) <= set(work.columns):
         work.connection.execute(
-            f"create temp table found as select filename as sf, file_row_number as sn, null::varchar as f, "
-            f"null::bigint as n, false as wins, coalesce({removes(load)}, false) as removes from {stage} s"
+            f"create temp table found as select {staged}, null::bigint as f, null::bigint as n, false as wins, {gone} "
+            f"from {work.staged_rows} s"
         )
         return
-    feeds = ", ".join(f"({literal(str(path))}, {literal(file.feed)})" for path, file in work.live.items())
+    feeds = ", ".join(f"({number}, {literal(file.feed)})" for number, (_, file) in enumerate(work.live))
     condition = wins(load, "o.feed", comparable=load.cursor in work.columns)
     work.connection.execute(
-        f"create temp table found as select s.filename as sf, s.file_row_number as sn, t.filename as f, "
-        f"t.file_row_number as n, coalesce({condition}, false) as wins, coalesce({removes(load)}, false) as removes "
-        f"from {stage} s left join ({_relation(list(work.live))} t join (values {feeds}) o(path, feed) "
-        f"on o.path = t.filename) on {same_key(load)}"
+        f"create temp table found as select {staged}, t.{FILE} as f, t.{ROW} as n, "
+        f"coalesce({condition}, false) as wins, {gone} from {work.staged_rows} s left join "
+        f"({work.live_rows} t join (values {feeds}) o(file, feed) on o.file = t.{FILE}) on {same_key(load)}"
     )
     if load.mode == "merge":
         _need_one_each(work)
@@ -142,7 +154,7 @@ def _need_one_each(work: _Merge) -> None:
     Raises:
         InvalidData: the table holds a key twice.
     """
-    own = [str(path) for path, file in work.live.items() if work.load.fresh and file.feed == work.load.feed.id]
+    own = [number for number, (_, file) in enumerate(work.live) if work.load.fresh and file.feed == work.load.feed.id]
     query = "select 1 from found where wins and not list_contains(?, f) group by sf, sn having count(*) > 1 limit 1"
     if work.connection.execute(query, [own]).fetchone():
         raise repeated(work.load.table, work.load)
@@ -164,10 +176,10 @@ def _rewrite(work: _Merge, writer: Writer) -> list[LiveFile]:
 
     kept = []
     fresh = work.load.fresh and work.load.mode == "merge"
-    for path, file in work.live.items():
+    for number, (path, file) in enumerate(work.live):
         if fresh and file.feed == work.load.feed.id:
             continue
-        gone = work.connection.execute("select n from found where wins and f = ?", [str(path)]).to_arrow_table()
+        gone = work.connection.execute("select n from found where wins and f = ?", [number]).to_arrow_table()
         if not gone.num_rows and not set(work.lost) & set(pq.read_schema(path).names):
             kept.append(file)
             continue
@@ -208,11 +220,11 @@ def _write_winners(work: _Merge, writer: Writer) -> None:
     if work.load.mode == "update":  # every row of the key
         chosen, replaced, once = "f is not null and wins", "f, n", ""
     missing = [name for name in work.columns if name not in work.load.schema.names]
-    for path in work.stage:
+    for number, path in enumerate(work.stage):
         work.connection.execute(
             f"create or replace temp table won as select sn, {replaced} from found "
             f"where sf = ? and ({chosen}) and not removes{once}",
-            [str(path)],
+            [number],
         )
         start = 0
         for batch in pq.ParquetFile(path).iter_batches(columns=kept_columns(work.load)):
@@ -234,15 +246,10 @@ def _with_old(work: _Merge, table: pa.Table, rows: pa.Table, missing: list[str])
     work.connection.register("replaced", rows)
     columns = ", ".join(f"t.{quote(name)}" for name in missing)
     old = work.connection.execute(
-        f"select {columns} from replaced r left join {_relation(list(work.live))} t "
-        "on t.filename = r.f and t.file_row_number = r.n order by r.i, r.f, r.n"
+        f"select {columns} from replaced r left join {work.live_rows} t "
+        f"on t.{FILE} = r.f and t.{ROW} = r.n order by r.i, r.f, r.n"
     ).to_arrow_table()
     work.connection.unregister("replaced")
     for name in missing:
         table = table.append_column(old.schema.field(name), old.column(name))
     return table
-
-
-def _relation(paths: list[Path]) -> str:
-    names = ", ".join(literal(str(path)) for path in paths)
-    return f"read_parquet([{names}], union_by_name=true, filename=true, file_row_number=true)"

@@ -9,12 +9,13 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines.duck import literal, quote
+from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats.json_records import JsonRecord, read_document, read_lines, tagged
 from platform_pipelines.formats.nested import is_deep, simplified
 from platform_pipelines.formats.pieces import Piece
 from platform_pipelines.formats.spool import FILE, LINE, Spool
+from platform_pipelines.rowsql import rows_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +46,7 @@ def json_pieces(
     _distinct(columns)
     if not columns:
         return []
-    names = ", ".join(literal(str(path)) for path in spool.files)
-    relation = f"read_parquet([{names}], union_by_name=true)"
+    relation = rows_in(spool.files, by_name=True)
     found = {name: frozenset(kinds[name]) for name in columns}
     return [Piece(relation, columns, tuple(files), careful=True, kinds=found)]
 

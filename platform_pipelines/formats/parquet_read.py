@@ -1,5 +1,7 @@
 """Reads Parquet files as they are: columns united by name, windows pushed down to row groups.
 
+Folders may name further columns, see ``folder_columns``.
+
 Which files is left to the connector.
 """
 
@@ -8,9 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
-from platform_pipelines.duck import literal
 from platform_pipelines.errors import InvalidData
+from platform_pipelines.formats.folder_columns import folder_columns, with_folder_columns
+from platform_pipelines.rowsql import rows_in
 from platform_pipelines.sql.dialect import DUCKDB
+from platform_pipelines.sql.duckdb_carried import replaced
 from platform_pipelines.sql.predicates import families, window_sql
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from platform_pipelines.model import Rejected, Window
 
 _ROWS = 65_536
+_UTC_TIME = "TIME WITH TIME ZONE"
 
 
 class ParquetRead:
@@ -46,9 +51,8 @@ class ParquetRead:
         self._workspace = workspace
         self._connection = duck.connect()
         self._paths = [workspace.plain(file, options) for file in files]
-        paths = ", ".join(literal(str(path)) for path in self._paths)
-        self._relation = f"read_parquet([{paths}], union_by_name=true)"
         try:
+            self._relation = self._carried(self._united([file.label for file in files]))
             reader = self._connection.execute(f"select * from {self._relation} limit 0").to_arrow_reader(1)
             self.schema: pa.Schema = self._with_metadata(reader.schema)
         except (duckdb.Error, pa.ArrowInvalid) as error:
@@ -96,6 +100,22 @@ class ParquetRead:
         import pyarrow.parquet as pq
 
         return sum(pq.read_metadata(path).num_rows for path in self._paths)
+
+    def _united(self, labels: Sequence[str]) -> str:
+        """The rows under the columns of all files, and those that folders name."""
+        relation = rows_in(self._paths, by_name=True)
+        if not any("=" in label for label in labels):
+            return relation
+        present = [row[0] for row in self._connection.execute(f"describe select * from {relation}").fetchall()]
+        added = folder_columns(labels, present)
+        return with_folder_columns(self._paths, present, added) if added else relation
+
+    def _carried(self, relation: str) -> str:
+        """The relation; columns of types that our files cannot keep, such as intervals, as text."""
+        described = self._connection.execute(f"describe select * from {relation}").fetchall()
+        # Parquet knows of a time only whether it is UTC, and what writes that has seldom meant a zone
+        as_text = replaced({name: kind.replace(_UTC_TIME, "TIME") for name, kind, *_ in described})
+        return f"(select *{as_text} from {relation})" if as_text else relation
 
     def _with_metadata(self, schema: pa.Schema) -> pa.Schema:
         """The schema with the field metadata that the files carry, which DuckDB does not pass on."""

@@ -22,6 +22,7 @@ from platform_pipelines.formats.rejects import Rejects
 from platform_pipelines.formats.settle import MalformedError, Settled, guess, settle
 from platform_pipelines.formats.typed_spool import can_spool, checked, filled, spool_typed
 from platform_pipelines.formats.workspace import Workspace
+from platform_pipelines.rowsql import rows_in
 from platform_pipelines.sql.dialect import DUCKDB
 from platform_pipelines.sql.predicates import families, window_sql
 
@@ -130,8 +131,7 @@ class TextRead:
             self._connection.execute(
                 f"copy (select * from {self._typed(number)}) to {target} (format parquet, compression lz4_raw)"
             )
-        paths = ", ".join(literal(str(path)) for path in sorted(folder.iterdir()))
-        self._spooled = f"read_parquet([{paths}])"
+        self._spooled = rows_in(sorted(folder.iterdir()))
 
     def relation(self) -> str:
         """SQL of all typed rows as one relation, to be read by :meth:`cursor`; empty without columns."""
@@ -189,7 +189,7 @@ class TextRead:
             shutil.rmtree(folder)
             self._go_careful([])
             return None
-        relation = f"read_parquet([{', '.join(literal(str(path)) for path in files)}])"
+        relation = rows_in(files)
         inferred = [column.name for column in columns if column.origin == "inferred"]
         empty = set(inferred) - filled(self._connection, relation, inferred)
         found = {c.name: Settled(c.casts[-1] if c.name in empty else guesses[c.name], c.origin, {}) for c in columns}

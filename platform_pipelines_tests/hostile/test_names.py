@@ -19,6 +19,30 @@ from platform_pipelines.spec import ConnectorSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: names that engines, or our own SQL, know as something else
+TAKEN = [
+    "filename",
+    "file_row_number",
+    "file_index",
+    "rowid",
+    "excluded",
+    "input",
+    "landed",
+    "found",
+    "file",
+    "feed",
+    "key",
+    "value",
+    "row",
+    "old",
+    "new",
+    "s",
+    "t",
+    "o",
+    "n",
+    "f",
+    "i",
+]
 NAMES = [
     'x"; drop table victim; --',
     "x'; drop table victim; --",
@@ -102,6 +126,47 @@ def test_hostile_names_of_columns_tables_and_keys(tmp_path: Path, target: dict[s
     found = sorted(read(tmp_path, target, table), key=lambda row: int(row["n"]))
     for each in (name, *NAMES):
         assert [row[each] for row in found] == [*VALUES[1:], VALUES[0]]
+
+
+@pytest.mark.parametrize("mode", ["merge", "update", "delete"])
+@pytest.mark.parametrize("keyed", [True, False])
+def test_names_that_mean_something_else_too(tmp_path: Path, target: dict[str, Any], mode: str, *, keyed: bool) -> None:
+    """As keys and as other columns, with rules over them, and rows that replace others of several files."""
+    key = TAKEN if keyed else ["id"]
+    made = taken(target, "append", key)
+    MemoryConnector.put("taken", pa.Table.from_pylist([taken_row(number, "a") for number in range(4)]), "taken")
+    assert made.run().status == "success"
+    made = taken(target, mode, key)
+    rows = [taken_row(number, "b", value="a" if keyed else "b") for number in (1, 2, 9)]
+    MemoryConnector.put("taken", pa.Table.from_pylist(rows), "taken")
+    done = made.run()
+    assert done.status == "success", done.errors
+    found = {row["id"]: row for row in read(tmp_path, target, "t")}
+    numbers = {"merge": [0, 1, 2, 3, 9], "update": [0, 1, 2, 3], "delete": [0, 3]}[mode]
+    assert sorted(found) == numbers
+    for number, row in found.items():
+        assert row == (rows[[1, 2, 9].index(number)] if number in {1, 2, 9} else taken_row(number, "a"))
+
+
+def taken_row(number: int, note: str, value: str = "a") -> dict[str, Any]:
+    return {"id": number, "note": note, **dict.fromkeys(TAKEN, f"{value}{number}")}
+
+
+def taken(target: dict[str, Any], mode: str, key: list[str]) -> Pipeline:
+    rules: list[dict[str, Any]] = [
+        {"type": "required", "fields": TAKEN},
+        {"type": "unique", "fields": TAKEN},
+        *({"type": "regex", "field": name, "pattern": ".*", "id": f"any_{name}"} for name in TAKEN),
+    ]
+    config = {
+        "name": f"taken_{mode}",
+        "source": {"connector": "it", "stream": "taken", "mode": "full_refresh"},
+        "transforms": [{"sql": "select * from input"}, {"filter": "s <> '' and input <> ''"}],
+        "quality": {"rules": rules},
+        "destinations": [{"name": "out", "connector": "to", "table": "t", "mode": mode, "key": key}],
+    }
+    saved = {"it": {"type": "memory", "space": "taken"}, "to": target}
+    return Pipeline.from_config(config, connectors=saved, store="store")
 
 
 @pytest.mark.parametrize("value", ["'; drop table victim; --", "../../up", "a/b", "%2e%2e", "~x", "ü" * 40, ".", "con"])
