@@ -28,7 +28,7 @@ def command(name: str, token: str | None, partition: str | None, by: str | None,
     """
     from platform_pipelines.engine import approve, waiting
 
-    project = load_project()
+    project = load_project(name)
     if token is None:
         _show(name, waiting(project, name), as_json=as_json)
         return

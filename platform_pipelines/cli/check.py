@@ -8,7 +8,7 @@ import click
 
 from platform_pipelines.cli.options import json_option
 from platform_pipelines.cli.output import count, note, write, write_json
-from platform_pipelines.cli.project import load_project
+from platform_pipelines.cli.project import check_project
 from platform_pipelines.errors import ConnectError, PipelinesError, SpecError, SpecErrors
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _errors(names: Sequence[str], checked: dict[str, list[str]], *, connect: boo
     from platform_pipelines.cli.declared import connectors_of, offline_errors
     from platform_pipelines.cli.reach import connect_errors, connect_warnings
 
-    project = load_project(deep=True)
+    project = check_project(names)
     specs = [project.pipeline(name) for name in names or project.catalog.pipelines]
     used = dict.fromkeys(name for spec in specs for name in connectors_of(spec))
     checked["pipelines"] = [spec.name for spec in specs]

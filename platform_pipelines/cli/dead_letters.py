@@ -31,7 +31,7 @@ SHOWN = 20
 @json_option
 def command(name: str, limit: int | None, *, replay: bool, as_json: bool) -> None:
     """Show the rejected records of NAME with rule and reason, or --replay them."""
-    project = load_project()
+    project = load_project(name)
     if not replay:
         _list(project, name, limit, as_json=as_json)
         return

@@ -26,7 +26,7 @@ def command(name: str, partition: str | None, *, full_refresh: bool, as_json: bo
     """
     from platform_pipelines.engine import plan
 
-    report = plan(load_project(), name, partition, full_refresh=full_refresh)
+    report = plan(load_project(name), name, partition, full_refresh=full_refresh)
     if as_json:
         write_json(report.to_json())
         return

@@ -25,7 +25,7 @@ def command(name: str, limit: int, partition: str | None, *, as_json: bool) -> N
     """Read the first records of NAME and show them after transforms and rules; no state is touched."""
     from platform_pipelines.engine import preview
 
-    report = preview(load_project(), name, limit, partition)
+    report = preview(load_project(name), name, limit, partition)
     if as_json:
         write_json(report.to_json())
         return

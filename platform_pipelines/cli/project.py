@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from platform_pipelines.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from platform_pipelines.engine import Project
+    from platform_pipelines.spec import TransformSpec
 
 HOW_TO_BEGIN = (
     "Pipelines are YAML files in a folder, beside a connectors.yaml. Name the folder in PIPELINES_DEFS, such as "
@@ -26,34 +29,51 @@ def defs_folder() -> Path:
     return Path(given).expanduser() if given else PACKAGED_DEFS
 
 
-def load_project(*, deep: bool = False) -> Project:
+def load_project(name: str | None = None) -> Project:
     """Open the project of this environment; modules beside ``workspace.yaml`` can be imported from then on.
 
     Args:
-        deep: parse SQL and check the bodies of transforms too; slower.
+        name: the pipeline that is wanted; what else is declared may then be left out, whatever is wrong with it.
 
     Raises:
         UsageError: the folder of definitions does not exist.
         SpecError: something declared is wrong.
     """
-    from platform_pipelines.engine import open_project
+    from platform_pipelines.engine.project import open_part, open_project
 
-    folder = defs_folder()
-    if not folder.is_dir():
-        state = "is not a folder" if folder.exists() else "does not exist"
-        msg = f"The folder of pipelines {folder} {state}. {HOW_TO_BEGIN}"
-        raise UsageError(msg)
-    if deep:
-        _check_deep(folder)
-    project = open_project(folder)
+    folder = _existing_folder()
+    part = None if name is None else open_part((name,), folder, look_everywhere=True)
+    project = part or open_project(folder)
     if str(project.root) not in sys.path:
         sys.path.append(str(project.root))
     return project
 
 
-def _check_deep(folder: Path) -> None:
+def check_project(names: Sequence[str]) -> Project:
+    """Open all of the project; the SQL and the transforms of these pipelines, or of all, are checked as well.
+
+    Raises:
+        UsageError: as for :func:`load_project`.
+        SpecError: as there.
+    """
     from platform_pipelines.connectors.registry import capabilities
     from platform_pipelines.spec import load_catalog
+    from platform_pipelines.spec.narrow import load_some
     from platform_pipelines.transforms import chain
 
-    load_catalog(folder, capabilities, check_transform=lambda transform: chain.check([transform]), deep=True)
+    def check(transform: TransformSpec) -> None:
+        chain.check([transform])
+
+    folder = _existing_folder()
+    if not names or load_some(folder, names, capabilities, check_transform=check, deep=True) is None:
+        load_catalog(folder, capabilities, check_transform=check, deep=True)
+    return load_project()
+
+
+def _existing_folder() -> Path:
+    folder = defs_folder()
+    if not folder.is_dir():
+        state = "is not a folder" if folder.exists() else "does not exist"
+        msg = f"The folder of pipelines {folder} {state}. {HOW_TO_BEGIN}"
+        raise UsageError(msg)
+    return folder

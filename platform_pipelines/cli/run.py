@@ -47,7 +47,7 @@ def command(name: str, *, yes: bool, as_json: bool, **given: Any) -> None:  # no
     from platform_pipelines.engine import run
 
     _check(**given)
-    project = load_project()
+    project = load_project(name)
     pipeline = project.pipeline(name)  # a misspelt name is answered before any question
     _ask(name, yes=yes, **given)
     without_unneeded(project, pipeline)

@@ -36,7 +36,7 @@ def command(name: str, partition: str | None, *, yes: bool, as_json: bool, **cho
     if partition is not None and tool is None:
         msg = "`--partition` goes with `--reset`, `--rewind`, `--history` and `--explain`; else all are shown."
         raise UsageError(msg)
-    project = load_project()
+    project = load_project(name)
     if tool in {"history", "key"}:
         _look(project, name, partition, chosen, as_json=as_json)
         return

@@ -90,19 +90,20 @@ def open_project(defs: Path | None = None, store: str | Path | None = None) -> P
     return _project(load_catalog(defs or defs_folder(), capabilities, check_transform=_check_transform), store)
 
 
-def open_part(names: Iterable[str]) -> Project | None:
+def open_part(names: Iterable[str], defs: Path | None = None, *, look_everywhere: bool = False) -> Project | None:
     """The project of the environment as far as these pipelines and those before them go.
 
     Args:
         names: of pipelines.
+        defs: see :func:`open_project`.
+        look_everywhere: see :func:`platform_pipelines.spec.narrow.load_some`.
 
     Returns:
-        None if one of them is not found at once; see :func:`platform_pipelines.spec.narrow.load_some`.
-
-    Raises:
-        SpecError: something is wrong with the saved connectors.
+        None if something is wrong with one of them, or it is not found at once; see there too.
     """
-    catalog = load_some(defs_folder(), names, capabilities, check_transform=_check_transform)
+    catalog = load_some(
+        defs or defs_folder(), names, capabilities, check_transform=_check_transform, look_everywhere=look_everywhere
+    )
     return None if catalog is None else _project(catalog)
 
 

@@ -50,7 +50,7 @@ class Connectors:
 
     def check(self, spec: PipelineSpec, problems: Problems) -> None:
         """Report what the connectors of a pipeline cannot do."""
-        for name, path in _named(spec):
+        for name, path in named_in(spec):
             if name in spec.inline_connectors:
                 self.check_config(spec.inline_connectors[name], problems, *path)
             elif name not in self.saved:
@@ -177,7 +177,7 @@ def _applies_deletes(spec: PipelineSpec) -> str | None:
     return "delete" if deletes.action == "hard" else "update"
 
 
-def _named(spec: PipelineSpec) -> Iterator[tuple[str, Path]]:
+def named_in(spec: PipelineSpec) -> Iterator[tuple[str, Path]]:
     """Every connector that a pipeline names, and where."""
     yield spec.source.connector, ("source", "connector")
     for index, destination in enumerate(spec.destinations):

@@ -133,26 +133,30 @@ def pipeline_files(defs: Path) -> list[Path]:
 def _load_connectors(
     folder: Path, capabilities: CapabilitiesOf | None, errors: list[SpecError]
 ) -> dict[str, ConnectorSpec]:
+    saved, problems = read_connectors(folder)
+    for name, spec in saved.items():
+        Connectors(saved, capabilities).check_config(spec, problems, name)
+    errors += problems.errors
+    return saved
+
+
+def read_connectors(folder: Path) -> tuple[dict[str, ConnectorSpec], Problems]:
+    """The saved connectors of a folder, and what is wrong with their file; what their types can do is not looked at."""
     files = [folder / name for name in CONNECTORS if (folder / name).is_file()]
-    if not files:
-        return {}
-    problems = Problems(shown(files[0]))
+    problems = Problems(shown(files[0]) if files else None)
     if len(files) > 1:
         problems.add(f"There is also {files[1].name}. Keep one of the two.")
     saved: dict[str, ConnectorSpec] = {}
     try:
-        tree = problems.tree = parse(files[0].read_bytes(), shown(files[0]))
+        tree = problems.tree = parse(files[0].read_bytes(), shown(files[0])) if files else None
         named = None if tree is None else as_mapping(tree, "a mapping of names to connectors", problems)
         for name, config in named.items() if named else ():
             _add_connector(saved, name, config, problems)
-        for name, spec in saved.items():
-            Connectors(saved, capabilities).check_config(spec, problems, name)
     except SpecError as error:
         problems.caught(error)
     except OSError as error:
         problems.add(f"The file cannot be read: {error.strerror}. Mend its permissions.")
-    errors += problems.errors
-    return saved
+    return saved, problems
 
 
 def _add_connector(saved: dict[str, ConnectorSpec], name: str, config: Any, problems: Problems) -> None:  # noqa: ANN401

@@ -6,27 +6,30 @@ all of it: a code location, ``pipelines check``.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platform_pipelines.spec.capable import Connectors
+from platform_pipelines.spec.capable import Connectors, named_in
 from platform_pipelines.spec.catalog import Catalog, find_root
-from platform_pipelines.spec.loader import load_connectors, pipeline_files, shown
+from platform_pipelines.spec.loader import pipeline_files, read_connectors, shown
 from platform_pipelines.spec.reader import CheckTransform, PipelineReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from platform_pipelines.spec.connector import CapabilitiesOf
     from platform_pipelines.spec.pipeline import PipelineSpec
 
 
-def load_some(
+def load_some(  # noqa: PLR0913 - what in two parts, how in four
     defs: Path,
     names: Iterable[str],
     capabilities: CapabilitiesOf | None = None,
     *,
     check_transform: CheckTransform | None = None,
+    look_everywhere: bool = False,
+    deep: bool = False,
 ) -> Catalog | None:
     """Saved connectors, the pipelines of these names, and those after which they run.
 
@@ -35,19 +38,27 @@ def load_some(
         names: of pipelines.
         capabilities: see :func:`platform_pipelines.spec.loader.load_catalog`.
         check_transform: see there.
+        look_everywhere: look for a name in all files, not first in the one that bears it, so that a second pipeline of
+            that name is seen.
+        deep: see there.
 
     Returns:
-        The catalog; None if one of them is not there exactly once, or has errors. Whoever loads all then learns why.
-
-    Raises:
-        SpecErrors: what is wrong with the saved connectors, with lines.
+        The catalog; None if one of them is not there exactly once, or something is wrong with one of them or the
+        connectors they name. Whoever loads all then learns why.
     """
-    saved = load_connectors(defs, capabilities)
-    finder = _Finder(pipeline_files(defs), Connectors(saved, capabilities), check_transform)
+    saved, problems = read_connectors(defs)
+    connectors = Connectors(saved, capabilities)
+
+    def read(file: Path) -> PipelineSpec | None:
+        return PipelineReader(connectors, check_transform, deep=deep).read_file(file, shown(file))
+
+    finder = _Finder(pipeline_files(defs), read, look_everywhere=look_everywhere)
     wanted = [finder.find(name) for name in names]
     before = [finder.find(name) for spec in wanted if spec is not None for name in spec.triggers.after]
     found = {spec.name: spec for spec in (*wanted, *before) if spec is not None}
-    if None in wanted or None in before:
+    for name in {name for spec in found.values() for name, _ in named_in(spec)} & saved.keys():
+        connectors.check_config(saved[name], problems, name)
+    if None in wanted or None in before or problems.errors:
         return None
     return Catalog(find_root(Path.cwd()), defs, saved, dict(sorted(found.items())))
 
@@ -55,30 +66,25 @@ def load_some(
 class _Finder:
     """Looks into the file of the pipeline's name first, then into those in which the name occurs."""
 
-    def __init__(self, files: list[Path], connectors: Connectors, check_transform: CheckTransform | None) -> None:
+    def __init__(
+        self, files: list[Path], read: Callable[[Path], PipelineSpec | None], *, look_everywhere: bool
+    ) -> None:
         self._files = files
         self._of_name: dict[str, list[Path]] = {}
         for file in files:
             self._of_name.setdefault(file.stem, []).append(file)
-        self._connectors = connectors
-        self._check_transform = check_transform
-        self._read: dict[Path, PipelineSpec | None] = {}
+        self._read = cache(read)
+        self._look_everywhere = look_everywhere
 
     def find(self, name: str) -> PipelineSpec | None:
         """The pipeline of that name; None if it is not declared without errors in exactly one of the files."""
-        found = self._among(self._of_name.get(name, ()), name)
+        found = [] if self._look_everywhere else self._among(self._of_name.get(name, ()), name)
         found = found or self._among((file for file in self._files if _mentions(file, name)), name)
         return found[0] if len(found) == 1 else None
 
     def _among(self, files: Iterable[Path], name: str) -> list[PipelineSpec]:
-        specs = [self._spec(file) for file in files]
+        specs = [self._read(file) for file in files]
         return [spec for spec in specs if spec is not None and spec.name == name]
-
-    def _spec(self, file: Path) -> PipelineSpec | None:
-        if file not in self._read:
-            reader = PipelineReader(self._connectors, self._check_transform)
-            self._read[file] = reader.read_file(file, shown(file))
-        return self._read[file]
 
 
 def _mentions(file: Path, name: str) -> bool:

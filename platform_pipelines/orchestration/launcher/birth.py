@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import signal
 import sys
@@ -15,7 +16,9 @@ from dagster._core.instance import InstanceRef
 from dagster._grpc.types import ExecuteRunArgs, ResumeRunArgs
 from dagster._serdes import deserialize_value, serialize_value
 
+from platform_pipelines.connectors.registry import capabilities
 from platform_pipelines.engine.project import open_part
+from platform_pipelines.errors import SpecError
 from platform_pipelines.orchestration.launcher import wire
 from platform_pipelines.orchestration.launcher.errors import NotWarm
 
@@ -51,7 +54,7 @@ def load(pointer: str | None, instance: str | None) -> None:
     importlib.import_module(OWN)
     for name in _PRELOADED:
         importlib.import_module(name)
-    open_part(())  # connectors are imported when they are looked at
+    _import_connectors()
     if pointer is not None:
         _repository(pointer).get_all_jobs()
     # what the storage of this instance imports; it is closed again at once
@@ -59,6 +62,13 @@ def load(pointer: str | None, instance: str | None) -> None:
         _ = opened.compute_log_manager
     with dg.DagsterInstance.ephemeral() as nowhere:
         dg.materialize([_rehearsal], instance=nowhere, run_config=_QUIET)
+
+
+def _import_connectors() -> None:
+    project = open_part(())
+    for connector in project.catalog.connectors.values() if project else ():
+        with contextlib.suppress(SpecError):  # a run that needs it says what is wrong
+            capabilities(connector.type)
 
 
 @dg.asset
