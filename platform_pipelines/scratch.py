@@ -58,18 +58,27 @@ def sweep(prefix: str = PREFIX, parent: Path | None = None) -> None:
         prefix: what their names begin with.
         parent: where they lie; default the system's temporary folder.
     """
-    folder = parent or Path(tempfile.gettempdir())
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.name.startswith(prefix)]
-    found = [folder / name for name in names if _MARK.fullmatch(name.removeprefix(prefix))]
-    for path in found:
+    for path in left(prefix, parent):
         # gone meanwhile, no folder, of another user, or in use
-        with contextlib.suppress(OSError), _locked(path):
+        with contextlib.suppress(OSError), locked(path):
             durable.remove_tree(path)
 
 
+def left(prefix: str, parent: Path | None = None) -> list[Path]:
+    """The folders that are there, whether or not their processes live."""
+    folder = parent or Path(tempfile.gettempdir())
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.name.startswith(prefix)]
+    return [folder / name for name in names if _MARK.fullmatch(name.removeprefix(prefix))]
+
+
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Have a folder whose process is dead to oneself.
+
+    Raises:
+        OSError: its process lives, or it is gone, no folder, or of another user.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

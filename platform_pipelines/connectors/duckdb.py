@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from platform_pipelines import duck, durable
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.connectors.duckdb_destination import DuckDBLoad, refuse_view, table_name
+from platform_pipelines.connectors.duckdb_instances import keep_blocks
 from platform_pipelines.connectors.duckdb_session import check_creatable, held, reading, sweep, writing
 from platform_pipelines.connectors.duckdb_source import DuckDBQuery
 from platform_pipelines.model import LoadPlan, ReadPlan, Stream, StreamInfo, Window
@@ -145,6 +146,7 @@ class DuckDBConnector(Connector):
             connection.execute("begin")
             try:
                 receipt = run_load(DuckDBLoad(connection), name, load, batches)
+                keep_blocks(self.path, connection)
                 with durable.effect("commit", load.table):
                     connection.execute("commit")
             except BaseException:

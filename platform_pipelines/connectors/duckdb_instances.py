@@ -8,12 +8,14 @@ therefore take turns here. What is run on a connection is left to the callers.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import threading
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
+from platform_pipelines.connectors.duckdb_blocks import KeptBlocks, restore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 # another process has the file; or somebody in this one opened it without asking here
 _BUSY = re.compile(r"Could not set lock on file|different configuration than existing|already attached by database")
+_log = logging.getLogger(__name__)
 _guard = threading.Lock()
 _instances: dict[tuple[int, Path], _Instance] = {}
 
@@ -51,14 +54,23 @@ def opened(path: Path, *, read_only: bool, wait: float) -> Iterator[duckdb.DuckD
         ReadHereError: it was still being read in this process.
         duckdb.Error: it cannot be opened, or (see :func:`is_busy`) another process still had it.
     """
-    with _guard:
-        # a forked child must not use its parent's instance
-        instance = _instances.setdefault((os.getpid(), path.resolve()), _Instance(path))
+    instance = _instance(path)
     connection = instance.join(read_only=read_only, wait=wait)
     try:
         yield connection
     finally:
         instance.leave(connection)
+
+
+def keep_blocks(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    """Before a commit that may write a checkpoint: see :mod:`platform_pipelines.connectors.duckdb_blocks`."""
+    _instance(path).keep_blocks(connection)
+
+
+def _instance(path: Path) -> _Instance:
+    with _guard:
+        # a forked child must not use its parent's instance
+        return _instances.setdefault((os.getpid(), path.resolve()), _Instance(path))
 
 
 class _Instance:
@@ -70,6 +82,7 @@ class _Instance:
         self._root: duckdb.DuckDBPyConnection | None = None
         self._read_only = False
         self._users = 0
+        self._blocks = KeptBlocks(path)
 
     def join(self, *, read_only: bool, wait: float) -> duckdb.DuckDBPyConnection:
         from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
@@ -90,11 +103,18 @@ class _Instance:
             self._close_unused()
             self._changed.notify_all()
 
+    def keep_blocks(self, connection: duckdb.DuckDBPyConnection) -> None:
+        try:
+            self._blocks.keep(connection)
+        except OSError as error:  # no room for it: a load that needs less may still succeed
+            _log.warning("A kill while %s is written could spoil it: %s.", self._path, error.strerror)
+
     def _pause(self, seconds: float) -> None:
         self._changed.wait(seconds)  # others can leave meanwhile
 
     def _attempt(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         if self._root is None:
+            restore(self._path)
             self._root = duck.connect(self._path, read_only=read_only)
             self._read_only = read_only
             duck.leave_a_core(self._root)
@@ -110,5 +130,9 @@ class _Instance:
 
     def _close_unused(self) -> None:
         if not self._users and self._root is not None:
+            log = self._path.with_name(f"{self._path.name}.wal")
+            if not self._read_only and log.exists():  # closing writes a checkpoint
+                self.keep_blocks(self._root)
             self._root.close()
             self._root = None
+            self._blocks.drop()

@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck, durable, scratch
+from platform_pipelines.connectors.duckdb_blocks import restore
 from platform_pipelines.connectors.duckdb_instances import ReadHereError, is_busy, opened
 from platform_pipelines.errors import ConnectError, RetriableError
 from platform_pipelines.scratch import Scratch
@@ -73,9 +74,10 @@ def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def sweep(path: Path) -> None:
-    """Remove what processes left behind that were killed while they created the file."""
+    """Remove what processes left behind that were killed while they created the file, or wrote to it."""
     if path.parent.is_dir():
         scratch.sweep(_prefix(path), path.parent)
+        restore(path)
 
 
 def _check_no_folder(path: Path) -> None:
