@@ -66,12 +66,14 @@ def _bits(mask: bytearray) -> str:
     return base64.b64encode(int(digits, 2).to_bytes(len(digits) // 8)).decode()
 
 
-def rows_in(paths: Sequence[Path], *, by_name: bool = False) -> str:
-    """All rows of the files. Names of folders such as ``id=5`` mean nothing: DuckDB would put 5 into every row's id.
+def rows_in(paths: Sequence[Path], *, by_name: bool = False, folders: bool = False) -> str:
+    """All rows of Parquet files.
 
     Args:
-        paths: Parquet files.
+        paths: the files.
         by_name: under the columns of all files; else under those of the first one.
+        folders: whether a folder ``id=5`` means that 5 is every row's id, whatever the file says.
     """
     listed = ", ".join(literal(str(path)) for path in paths)
-    return f"read_parquet([{listed}]{', union_by_name=true' if by_name else ''}, hive_partitioning=false)"
+    united = ", union_by_name=true" if by_name else ""
+    return f"read_parquet([{listed}]{united}, hive_partitioning={str(folders).lower()})"

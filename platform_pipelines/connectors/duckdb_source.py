@@ -16,7 +16,7 @@ from platform_pipelines.model import Page, Window
 from platform_pipelines.sql import duckdb_types
 from platform_pipelines.sql.arrow_types import PG_TYPE
 from platform_pipelines.sql.dialect import DUCKDB
-from platform_pipelines.sql.duckdb_carried import expression
+from platform_pipelines.sql.duckdb_carried import expression, types_of
 from platform_pipelines.sql.predicates import family_of
 from platform_pipelines.sql.queries import Relation, named
 
@@ -60,6 +60,7 @@ class DuckDBQuery:
             msg = f"Stream {stream.name!r} does not exist in the database: {str(error).splitlines()[0]}"
             raise InvalidData(msg) from error
         self._types: dict[str, ColumnType] = {row[0]: duckdb_types.parse(row[1]) for row in described}
+        self._carried = types_of(connection, f"select * from {self._relation.sql}")
         self._relation.check_columns(list(self._types), stream.name)
 
     def _within(self, relation: Relation) -> Relation:
@@ -75,8 +76,14 @@ class DuckDBQuery:
 
     def sql(self, window: Window) -> str:
         """The query for the rows of a window."""
-        expressions = [named(_carried(n, kind), n) for n, kind in self._types.items() if self._relation.wants(n)]
+        expressions = [named(self._expression(n), n) for n in self._types if self._relation.wants(n)]
         return self._relation.select(expressions, window, self._families, DUCKDB)
+
+    def _expression(self, name: str) -> str:
+        """How a column is read; what DuckDB alone has a word for is text, as are PostgreSQL's types of that kind."""
+        kind, carried = self._types[name], expression(name, self._carried[name])
+        as_text = kind.family in {*_AS_TEXT, "other"} and carried == quote(name)
+        return f"cast({carried} as varchar)" if as_text else carried
 
     def schema(self) -> pa.Schema:
         """The Arrow schema of the stream."""
@@ -127,7 +134,3 @@ class DuckDBQuery:
             return field.with_metadata({PG_TYPE: name.encode()}) if name else field
 
         return pa.schema([typed(field) for field in schema])
-
-
-def _carried(name: str, kind: ColumnType) -> str:
-    return f"cast({quote(name)} as varchar)" if kind.family in _AS_TEXT else expression(name, kind)

@@ -1,67 +1,59 @@
 """Columns that the names of folders hold, as in ``year=2026/country=at/part.parquet``.
 
-The convention is Apache Hive's. Only folders below the connection's root count: where
-the root lies says nothing about rows. A column that a file has itself is never replaced.
+The convention is Apache Hive's, and DuckDB reads it. Only folders below the connection's
+root count: where the root lies says nothing about rows.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
-from platform_pipelines.duck import literal, quote
-from platform_pipelines.rowfiles import RowFiles
-from platform_pipelines.rowsql import FILE, ROW, is_plain, placed
+from platform_pipelines.errors import InvalidData
+from platform_pipelines.rowsql import rows_in
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-_NULL = "__HIVE_DEFAULT_PARTITION__"
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
+    from platform_pipelines.formats.inputs import InputFile
+    from platform_pipelines.formats.workspace import Workspace
 
 
-def folder_columns(labels: Sequence[str], present: Collection[str]) -> dict[str, list[str | None]]:
-    """The columns that folders name and the files lack, with a value for each file.
+def united_rows(paths: Sequence[Path], files: Sequence[InputFile], workspace: Workspace) -> str:
+    """The rows of Parquet files as a ``FROM`` item: columns by name, and those that folders name.
 
     Args:
-        labels: the files' paths below the root.
-        present: columns of the files; capitals make no difference.
+        paths: where the files lie, unpacked ones in ``workspace``.
+        files: the same files, as they were found.
+        workspace: gets a link to the root where folders above it bear such names too.
+
+    Raises:
+        InvalidData: so do those above the workspace.
     """
-    known = {name.lower() for name in present}
-    found: dict[str, list[str | None]] = {}
-    for number, label in enumerate(labels):
-        for part in PurePosixPath(label).parts[:-1]:
-            name, equals, value = part.partition("=")
-            if equals and name and name.lower() not in known:
-                values = found.setdefault(unquote(name), [None] * len(labels))
-                values[number] = None if value == _NULL else unquote(value)
-    return found
+    named = {_names(file) for file in files}
+    if len(named) != 1 or named == {()} or any(file.path != path for file, path in zip(files, paths, strict=True)):
+        return rows_in(paths, by_name=True)
+    root = files[0].path
+    for _ in PurePosixPath(files[0].label).parts:
+        root = root.parent
+    if _has_name(root):
+        link = workspace.new("")
+        if _has_name(link):
+            msg = (
+                f"Folders of {root} cannot be told from those above it, nor from those of the temporary folder: "
+                "`column=value` stands for a column. Set TMPDIR to a folder of another name."
+            )
+            raise InvalidData(msg)
+        link.symlink_to(root.absolute(), target_is_directory=True)
+        paths = [link / file.label for file in files]
+    return rows_in(paths, by_name=True, folders=True)
 
 
-def with_folder_columns(paths: Sequence[Path], present: Collection[str], added: dict[str, list[str | None]]) -> str:
-    """The files' rows as a ``FROM`` item, in their order, with these columns behind those of the files."""
-    rows = placed(RowFiles(tuple(paths), plain=is_plain(present)))
-    columns = "".join(f", {_value(values)} as {quote(name)}" for name, values in added.items())
-    return f"(select * exclude ({FILE}, {ROW}){columns} from {rows})"
+def _names(file: InputFile) -> tuple[str, ...]:
+    """Of the columns that a file's folders name."""
+    return tuple(part.partition("=")[0] for part in PurePosixPath(file.label).parts[:-1] if "=" in part)
 
 
-def _value(values: Sequence[str | None]) -> str:
-    """Of a row's file: whole numbers and dates as such where all values are, else text."""
-    texts = [value for value in values if value is not None]
-    if texts and all(_WHOLE.fullmatch(text) for text in texts):
-        kind = "bigint"
-    else:
-        kind = "date" if texts and all(_is_date(text) for text in texts) else "varchar"
-    listed = ", ".join("null" if value is None else literal(value) for value in values)
-    return f"([{listed}]::{kind}[])[{FILE}::bigint + 1]"
-
-
-def _is_date(text: str) -> bool:
-    try:
-        return dt.date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
+def _has_name(path: Path) -> bool:
+    return any("=" in part for part in path.absolute().parts)

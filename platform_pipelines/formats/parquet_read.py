@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
-from platform_pipelines.errors import InvalidData
-from platform_pipelines.formats.folder_columns import folder_columns, with_folder_columns
-from platform_pipelines.rowsql import rows_in
+from platform_pipelines.errors import CursorError, InvalidData
+from platform_pipelines.formats.folder_columns import united_rows
+from platform_pipelines.model import TimeSlice
 from platform_pipelines.sql.dialect import DUCKDB
-from platform_pipelines.sql.duckdb_carried import replaced
+from platform_pipelines.sql.duckdb_carried import all_but, replaced, types_of
 from platform_pipelines.sql.predicates import families, window_sql
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from platform_pipelines.model import Rejected, Window
 
 _ROWS = 65_536
-_UTC_TIME = "TIME WITH TIME ZONE"
+#: Parquet knows of a time only whether it is UTC, and what writes that has seldom meant a zone
+_UTC_TIMES = frozenset({"time with time zone"})
 
 
 class ParquetRead:
@@ -52,7 +53,9 @@ class ParquetRead:
         self._connection = duck.connect()
         self._paths = [workspace.plain(file, options) for file in files]
         try:
-            self._relation = self._carried(self._united([file.label for file in files]))
+            united = united_rows(self._paths, files, workspace)
+            self._as_text = replaced(types_of(self._connection, f"select * from {united}"), but=_UTC_TIMES)
+            self._relation = f"(select {all_but(self._as_text)} from {united})" if self._as_text else united
             reader = self._connection.execute(f"select * from {self._relation} limit 0").to_arrow_reader(1)
             self.schema: pa.Schema = self._with_metadata(reader.schema)
         except (duckdb.Error, pa.ArrowInvalid) as error:
@@ -71,6 +74,7 @@ class ParquetRead:
         """The rows of the window, file by file; at least one batch."""
         import pyarrow as pa
 
+        self._check_order(window)
         where = window_sql(window, families(self.schema), DUCKDB) or "true"
         reader = self.cursor().execute(f"select * from {self._relation} where {where}").to_arrow_reader(_ROWS)
         empty = True
@@ -101,21 +105,11 @@ class ParquetRead:
 
         return sum(pq.read_metadata(path).num_rows for path in self._paths)
 
-    def _united(self, labels: Sequence[str]) -> str:
-        """The rows under the columns of all files, and those that folders name."""
-        relation = rows_in(self._paths, by_name=True)
-        if not any("=" in label for label in labels):
-            return relation
-        present = [row[0] for row in self._connection.execute(f"describe select * from {relation}").fetchall()]
-        added = folder_columns(labels, present)
-        return with_folder_columns(self._paths, present, added) if added else relation
-
-    def _carried(self, relation: str) -> str:
-        """The relation; columns of types that our files cannot keep, such as intervals, as text."""
-        described = self._connection.execute(f"describe select * from {relation}").fetchall()
-        # Parquet knows of a time only whether it is UTC, and what writes that has seldom meant a zone
-        as_text = replaced({name: kind.replace(_UTC_TIME, "TIME") for name, kind, *_ in described})
-        return f"(select *{as_text} from {relation})" if as_text else relation
+    def _check_order(self, window: Window) -> None:
+        field = window.field or (window.partition.field if isinstance(window.partition, TimeSlice) else None)
+        if field in self._as_text:
+            msg = f"Column {field!r} cannot be a cursor or a time: it is read as text, whose order is another."
+            raise CursorError(msg)
 
     def _with_metadata(self, schema: pa.Schema) -> pa.Schema:
         """The schema with the field metadata that the files carry, which DuckDB does not pass on."""

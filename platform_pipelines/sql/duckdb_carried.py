@@ -2,48 +2,77 @@
 
 Arrow writes no intervals to Parquet, a time with zone loses its zone on the way, and
 bits, big numbers and unions come back as something else. Their text can be cast back.
+Types are those that DuckDB hands out, not the text it writes of them.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from platform_pipelines.duck import quote
-from platform_pipelines.sql import duckdb_types
-from platform_pipelines.sql.types import TEXT, ColumnType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
-_WIDEST = duckdb_types.parse("UHUGEINT")  # Arrow makes a double of it
+    import duckdb
+    from duckdb.sqltypes import DuckDBPyType
 
-
-def carried(column: ColumnType) -> ColumnType:
-    """The type in which a column travels, inside lists, structs and maps too."""
-    if column.family == "interval" or column == _WIDEST:
-        return TEXT
-    if column.family == "other":
-        return TEXT if column.name else column  # no name: a field of an unnamed struct
-    element = column.element and carried(column.element)
-    fields = tuple((name, carried(inner)) for name, inner in column.fields)
-    return replace(column, element=element, fields=fields)
+#: by the names that ``DuckDBPyType.id`` gives them
+_AS_TEXT = frozenset({"interval", "time with time zone", "bit", "bignum", "uhugeint", "union", "variant"})
 
 
-def expression(name: str, column: ColumnType) -> str:
-    """SQL of a column as it travels."""
-    if column.family == "other" and column.name.startswith(("UNION", "VARIANT")):
-        return f"cast(to_json({quote(name)}) as varchar)"
-    goes_as = carried(column)
-    return quote(name) if goes_as == column else f"cast({quote(name)} as {duckdb_types.render(goes_as)})"
+def types_of(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, DuckDBPyType]:
+    """The columns of a query, by name.
+
+    Raises:
+        duckdb.Error: it cannot be run.
+    """
+    return {name: kind for name, kind, *_ in connection.execute(f"{query} limit 0").description or ()}
 
 
-def replaced(types: Mapping[str, str]) -> str:
-    """What follows ``select *`` so that all columns travel: nothing, or a ``replace (…)``.
+def expression(name: str, kind: DuckDBPyType, *, but: Collection[str] = ()) -> str:
+    """SQL of a column as it travels: the column itself, or its text.
 
     Args:
-        types: names of columns with their types as DuckDB writes them.
+        name: the column.
+        kind: its type.
+        but: types that travel as they are after all.
     """
-    expressions = {name: expression(name, duckdb_types.parse(kind)) for name, kind in types.items()}
-    parts = [f"{sql} as {quote(name)}" for name, sql in expressions.items() if sql != quote(name)]
-    return f" replace ({', '.join(parts)})" if parts else ""
+    column = quote(name)
+    if kind.id == "union":
+        return f"cast(to_json({column}) as varchar)"
+    if kind.id == "variant":  # as JSON, a NULL would be a text
+        return f"case when {column} is not null then cast(cast({column} as json) as varchar) end"
+    goes_as = _carried(kind, _AS_TEXT.difference(but))
+    return column if goes_as is None else f"cast({column} as {goes_as})"
+
+
+def replaced(types: Mapping[str, DuckDBPyType], *, but: Collection[str] = ()) -> dict[str, str]:
+    """SQL of those columns that do not travel as they are, by name; see :func:`expression`."""
+    found = {name: expression(name, kind, but=but) for name, kind in types.items()}
+    return {name: sql for name, sql in found.items() if sql != quote(name)}
+
+
+def all_but(columns: Mapping[str, str]) -> str:
+    """``*``, but for columns that are computed."""
+    parts = ", ".join(f"{sql} as {quote(name)}" for name, sql in columns.items())
+    return f"* replace ({parts})" if parts else "*"
+
+
+def _carried(kind: DuckDBPyType, as_text: Collection[str]) -> str | None:
+    """The SQL type in which a value travels; None where it is the value's own."""
+    if kind.id in as_text:
+        return "VARCHAR"
+    if kind.id not in {"list", "array", "struct", "map"}:
+        return None
+    given: Any = kind.children
+    children = [each for each in given if each[0] != "size" or kind.id != "array"]
+    inner = [_carried(child, as_text) for _, child in children]
+    if not any(inner) or "" in {name for name, _ in children}:  # fields without a name cannot be written down
+        return None
+    types = [found or str(child) for found, (_, child) in zip(inner, children, strict=True)]
+    if kind.id == "map":
+        return f"MAP({', '.join(types)})"
+    if kind.id == "struct":
+        return f"STRUCT({', '.join(f'{quote(name)} {each}' for (name, _), each in zip(children, types, strict=True))})"
+    return f"{types[0]}[]"

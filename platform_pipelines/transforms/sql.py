@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines import sqlguard
 from platform_pipelines.duck import quote
 from platform_pipelines.relations import columns
-from platform_pipelines.sql.duckdb_carried import replaced
+from platform_pipelines.sql.duckdb_carried import all_but, replaced, types_of
 from platform_pipelines.transforms.step import Built, Step, text
 
 if TYPE_CHECKING:
@@ -42,6 +42,5 @@ def build(step: Step) -> Built:
 
 def _carried(connection: duckdb.DuckDBPyConnection, given: str, query: str) -> str:
     """The rows of a query; columns of a type that no file can keep, such as intervals, as text."""
-    described = connection.execute(f"describe {given} select * from (\n{query}\n)").fetchall()
-    types = {name: kind for name, kind, *_ in described}
-    return f"({given} select *{replaced(types)} from (\n{query}\n))"
+    types = types_of(connection, f"{given} select * from (\n{query}\n)")
+    return f"({given} select {all_but(replaced(types))} from (\n{query}\n))"
