@@ -7,7 +7,7 @@ Types are those that DuckDB hands out, not the text it writes of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.duck import quote
 
