@@ -104,10 +104,14 @@ class _Instance:
             self._changed.notify_all()
 
     def keep_blocks(self, connection: duckdb.DuckDBPyConnection) -> None:
+        import duckdb
+
         try:
             self._blocks.keep(connection)
         except OSError as error:  # no room for it: a load that needs less may still succeed
             _log.warning("A kill while %s is written could spoil it: %s.", self._path, error.strerror)
+        except duckdb.Error:  # what cannot be asked will not write a checkpoint, and says why where it is used
+            _log.debug("%s was not asked which blocks it writes over.", self._path, exc_info=True)
 
     def _pause(self, seconds: float) -> None:
         self._changed.wait(seconds)  # others can leave meanwhile
@@ -131,8 +135,10 @@ class _Instance:
     def _close_unused(self) -> None:
         if not self._users and self._root is not None:
             log = self._path.with_name(f"{self._path.name}.wal")
-            if not self._read_only and log.exists():  # closing writes a checkpoint
-                self.keep_blocks(self._root)
-            self._root.close()
-            self._root = None
-            self._blocks.drop()
+            try:
+                if not self._read_only and log.exists():  # closing writes a checkpoint
+                    self.keep_blocks(self._root)
+            finally:
+                self._root.close()
+                self._root = None
+                self._blocks.drop()
