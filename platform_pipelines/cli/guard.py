@@ -141,9 +141,19 @@ def _failure(arguments: Sequence[str], problem: Problem, token: str | None) -> d
         return failure
     from platform_pipelines.engine import RunReport
 
-    words = [word for word in arguments[1:] if not word.startswith("-")]
-    report = RunReport(pipeline=words[0] if words else "", status="failed", token="", error=problem.text)
+    report = RunReport(pipeline=_pipeline(arguments[1:]), status="failed", token="", error=problem.text)
     return report.to_json() | {"token": token}
+
+
+def _pipeline(words: Sequence[str]) -> str:
+    """What ``run`` was given as NAME: the first word that is neither an option nor the value of one."""
+    from platform_pipelines.cli.run import command
+
+    options = [option for option in command.params if isinstance(option, click.Option) and not option.is_flag]
+    valued = {name for option in options for name in option.opts}
+    values = {place + 1 for place, word in enumerate(words) if word in valued}
+    names = (word for place, word in enumerate(words) if place not in values and not word.startswith("-"))
+    return next(names, "")
 
 
 def _stdout_is_gone() -> bool:

@@ -18,6 +18,7 @@ from platform_pipelines.model import DELETED_AT
 from platform_pipelines.rowfiles import NOWHERE, RowFiles
 from platform_pipelines.rowsql import FILE, ROW, placed
 from platform_pipelines.store.passed import passed
+from platform_pipelines.transforms.step import CURSOR_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from platform_pipelines.spec import DestinationSpec
     from platform_pipelines.store import FeedLog, Manifest, Verdict
 
-_KEYED = frozenset({"merge", "update", "delete"})
+#: modes that tell rows apart by a key
+KEYED = frozenset({"merge", "update", "delete"})
 _BATCH_ROWS = 122_880
 # columns beside those of the rows
 _BATCH, _COUNTS, _VERSION = "_pipelines_batch_number", "_pipelines_counts", "_pipelines_version"
@@ -90,9 +92,9 @@ def incoming(
     stored = RowFiles.joined(passed(log, verdict) for _, verdict in batches)
     total = sum(verdict.rows_out for _, verdict in batches)
     cursor = order_column(context, schema)
-    keyed = spec.mode in _KEYED
+    keyed = spec.mode in KEYED
     if keyed:
-        _check_key(spec, schema, context.pipeline.name)
+        check_key(spec, schema, context.pipeline.name)
     connection = duck.connect_for(len(schema))
     try:
         query, rows = "", total
@@ -116,7 +118,7 @@ def order_column(context: Context, schema: pa.Schema) -> str | None:
     """The column that orders versions of a row: the cursor, under its own name or carried along."""
     cursor = context.pipeline.source.cursor
     if cursor is not None:
-        for name in (cursor.field, "_pipelines_cursor"):
+        for name in (CURSOR_COLUMN, cursor.field):  # where both are there, the second is computed
             if name in schema.names:
                 return name
     return None
@@ -167,7 +169,12 @@ def _create_view(
     )
 
 
-def _check_key(spec: DestinationSpec, schema: pa.Schema, pipeline: str) -> None:
+def check_key(spec: DestinationSpec, schema: pa.Schema, pipeline: str) -> None:
+    """See that the rows have the columns of the key.
+
+    Raises:
+        InvalidData: one is missing.
+    """
     missing = [name for name in spec.key if name not in schema.names]
     if missing and schema.names:
         msg = (
@@ -184,10 +191,22 @@ def _inspect_key(connection: duckdb.DuckDBPyConnection, spec: DestinationSpec, p
         InvalidData: a key column holds NULL.
     """
     names = [duck.quote(name) for name in spec.key]
-    nulls = " or ".join(f"{name} is null" for name in names)
     distinct_keys = f"select count(*) from (select distinct {', '.join(names)} from incoming)"
-    sql = f"select count(*) filter (where {nulls}), ({distinct_keys}) from incoming"
-    missing, distinct = connection.execute(sql).fetchall()[0]
+    ((distinct,),) = null_keys(connection, "incoming", spec, pipeline, f"({distinct_keys})")
+    return int(distinct)
+
+
+def null_keys(
+    connection: duckdb.DuckDBPyConnection, relation: str, spec: DestinationSpec, pipeline: str, wanted: str = "0"
+) -> list[tuple[Any, ...]]:
+    """Look for keys without a value; what else is wanted of the relation, in the same look.
+
+    Raises:
+        InvalidData: a key column holds NULL.
+    """
+    nulls = " or ".join(f"{duck.quote(name)} is null" for name in spec.key)
+    sql = f"select count(*) filter (where {nulls}), {wanted} from {relation}"
+    missing, *rest = connection.execute(sql).fetchall()[0]
     if missing:
         msg = (
             f"{missing} rows of pipeline `{pipeline}` have NULL in key {', '.join(spec.key)} of destination "
@@ -195,7 +214,7 @@ def _inspect_key(connection: duckdb.DuckDBPyConnection, spec: DestinationSpec, p
             f"`{{type: required, fields: [{', '.join(spec.key)}]}}`, or choose another key."
         )
         raise InvalidData(msg)
-    return int(distinct)
+    return [tuple(rest)]
 
 
 def _newest(key: Sequence[str], cursor: str | None, schema: pa.Schema) -> str:

@@ -166,7 +166,7 @@ def _refitted(context: Context, manifest: Manifest, connection: duckdb.DuckDBPyC
 
 def _cursor_name(context: Context, schema: pa.Schema) -> str | None:
     cursor = context.pipeline.source.cursor
-    candidates = ([cursor.field] if cursor else []) + [CURSOR_COLUMN]
+    candidates = [CURSOR_COLUMN] + ([cursor.field] if cursor else [])
     return next((name for name in candidates if name in schema.names), None)
 
 

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from platform_pipelines.engine import approval
+from platform_pipelines.engine.keyless import refuse_keyless
 from platform_pipelines.engine.observations import remember
 from platform_pipelines.engine.profiling import profile_of
 from platform_pipelines.engine.report import Validated, figures
@@ -65,6 +66,8 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
                 total = dataclasses.replace(total, held=judged.verdict.reason, seconds=time.monotonic() - started)
                 context.record("validated", _entry(total))
                 raise GateClosed(_closed(context, manifest, judged.verdict.reason), total)
+            if manifest.kind != "deletes":
+                refuse_keyless(context, log, judged.verdict)
             judged.agree(context)  # before the seal: behind it, nobody would come back for it after a crash
             log.seal(judged.verdict)
             approval.settled(context, manifest)

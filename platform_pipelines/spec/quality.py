@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -67,6 +67,14 @@ class SchemaContract(Frozen):
     new_columns: Literal["add", "ignore", "fail"] = Field(default="add", description="A column that was not there.")
     missing_columns: Literal["fail", "null"] = Field(default="fail", description="A column that is gone.")
     type_changes: Literal["widen", "reject", "fail"] = Field(default="widen", description="Values of another type.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_a_word(cls, data: Any) -> Any:  # noqa: ANN401 - any YAML value
+        """``missing_columns: null`` means what it says, though YAML takes an unquoted null for no value."""
+        if isinstance(data, dict) and data.get("missing_columns", "") is None:
+            return data | {"missing_columns": "null"}
+        return data
 
 
 class QualitySpec(Frozen):

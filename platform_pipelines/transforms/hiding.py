@@ -25,6 +25,7 @@ from platform_pipelines.convert import as_text
 from platform_pipelines.duck import literal
 from platform_pipelines.errors import SecretError, SpecError
 from platform_pipelines.relations import unused_name
+from platform_pipelines.spec.nearest import allowed
 from platform_pipelines.spec.secrets import has_reference, resolve
 from platform_pipelines.transforms.step import mapping
 
@@ -70,7 +71,7 @@ def parse(column: str, written: Any) -> Way:  # noqa: ANN401 - any YAML value
     how = body.pop("how", None)
     how = _ALIASES.get(how, how) if isinstance(how, str) else how
     if how not in WAYS:
-        msg = f"Unknown mask {how!r} for `{column}`. Allowed: {', '.join(WAYS)}."
+        msg = f"Unknown mask {how!r} for `{column}`. {allowed(how, WAYS)}"
         raise SpecError(msg)
     if body:
         mapping(body, f"`mask.{column}`", WAYS[how] or ("how",))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData, SpecError
 from platform_pipelines.relations import columns, comparable, require_columns, stage
+from platform_pipelines.spec.nearest import allowed as listed
 from platform_pipelines.transforms.step import Built, Step, mapping, names
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def parse(body: Any) -> Join:  # noqa: ANN401 - any YAML value
     how, duplicates = known.get("how", "left"), known.get("duplicates", "all")
     for key, value, allowed in (("how", how, _HOW), ("duplicates", duplicates, _DUPLICATES)):
         if value not in allowed:
-            msg = f"Unknown `{key}: {value}` of a join. Allowed: {', '.join(allowed)}."
+            msg = f"Unknown `{key}: {value}` of a join. {listed(value, allowed)}"
             raise SpecError(msg)
     prefix, options = known.get("prefix") or "", other.get("options") or {}
     tables = [other[key] for key in ("table", "stream") if other.get(key) is not None]

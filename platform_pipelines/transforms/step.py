@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import SpecError
 from platform_pipelines.relations import unused_name
+from platform_pipelines.spec.nearest import allowed as listed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -118,7 +119,7 @@ def mapping(body: Any, what: str, allowed: Collection[str] = ()) -> dict[str, An
         raise SpecError(msg)
     for key in body:
         if allowed and key not in allowed:
-            msg = f"{what} has the unknown key `{key}`. Allowed: {', '.join(allowed)}."
+            msg = f"{what} has the unknown key `{key}`. {listed(key, allowed)}"
             raise SpecError(msg)
     return body
 

@@ -238,3 +238,11 @@ def test_of_very_many_partitions_the_newest_are_shown(days: Folder, monkeypatch:
     assert [line.split()[0] for line in answer.out.splitlines()] == ["PARTITION", "2026-01-03"]
     assert answer.err.endswith("2 earlier partitions not shown; `--json` has all.\n")
     assert len(days.type("state", "days", "--json").json["feeds"]) == 3
+
+
+@pytest.mark.parametrize(
+    "words", [("--only", "nowhere", "orders"), ("orders", "--only", "nowhere"), ("--partition", "x", "--yes", "orders")]
+)
+def test_json_of_a_refused_run_names_the_pipeline(orders: Folder, words: tuple[str, ...]) -> None:
+    answer = orders.type("run", *words, "--json")
+    assert (answer.code, answer.json["status"], answer.json["pipeline"]) == (2, "failed", "orders")

@@ -113,6 +113,13 @@ def test_a_key_without_value_counts_as_not_given() -> None:
     assert spec == pipeline_from_config(MINIMAL)
 
 
+@pytest.mark.parametrize("written", ["null", "'null'", "~"])
+def test_missing_columns_may_be_null(written: str) -> None:
+    tree = parse(f"quality: {{schema_contract: {{missing_columns: {written}}}}}".encode(), "f.yaml")
+    spec = pipeline_from_config({**MINIMAL, **plain(tree)})
+    assert spec.quality.schema_contract.missing_columns == "null"
+
+
 def test_specs_are_frozen() -> None:
     spec = pipeline_from_config(MINIMAL)
     with pytest.raises(ValueError, match="frozen"):
