@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from platform_pipelines.sql.dialect import Family
 
 _AT_ONCE = 1_000
+#: types of cursors that text may be, with the condition that it is
+_OTHERS = {
+    "BIGINT": "regexp_full_match(t, '-?[0-9]+')",
+    "DOUBLE": "try_cast(t as double) is not null",
+    "DATE": "length(t) = 10 and try_cast(t as date) is not null",
+    "TIMESTAMP": "try_cast(t as timestamp) is not null",
+    "TIMESTAMP WITH TIME ZONE": "try_cast(t as timestamptz) is not null",
+}
 _ORIGINS = {"declared": "as declared", "landed": "as landed before", "inferred": "as inferred"}
 
 
@@ -98,6 +106,20 @@ def first_misfit(connection: duckdb.DuckDBPyConnection, piece: Piece, name: str,
         f"select left({text}, 200) from {piece.relation} where not {cast.fits(text)} limit 1"
     ).fetchone()
     return str(row[0]) if row else ""
+
+
+def other_type(connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], name: str, cast: Cast) -> str | None:
+    """The type that all values of a column have where none has the one it should have; None where some have."""
+    having = [piece for piece in pieces if name in piece.columns]
+    texts = [f"select {_text(piece, name, cast)} as t from {piece.relation}" for piece in having]
+    readable = ", ".join(f"bool_and({condition})" for condition in _OTHERS.values())
+    query = f"select bool_or({cast.fits('t')}), {readable} from ({' union all '.join(texts)}) where t is not null"
+    fits, *others = (texts and connection.execute(query).fetchone()) or (None,)
+    return (
+        None
+        if fits is not False
+        else next((kind for kind, all_are in zip(_OTHERS, others, strict=True) if all_are), None)
+    )
 
 
 def _text(piece: Piece, name: str, cast: Cast) -> str:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal
 
 from platform_pipelines import duck
 from platform_pipelines.duck import literal, quote
-from platform_pipelines.errors import SchemaDrift, StartOver
+from platform_pipelines.errors import CursorError, SchemaDrift, StartOver
 from platform_pipelines.formats import casts
 from platform_pipelines.formats.columns import columns_of, with_metadata
 from platform_pipelines.formats.csv_pieces import careful_piece, csv_pieces
 from platform_pipelines.formats.json_pieces import json_pieces
-from platform_pipelines.formats.misfits import Bounds, first_misfit, misfits
+from platform_pipelines.formats.misfits import Bounds, first_misfit, misfits, other_type
 from platform_pipelines.formats.rejects import Rejects
 from platform_pipelines.formats.settle import MalformedError, Settled, guess, settle
 from platform_pipelines.formats.typed_spool import can_spool, checked, filled, spool_typed
@@ -87,6 +87,7 @@ class TextRead:
         """The rows of the window that can be read, file by file; at least one batch if there are columns."""
         if not self._pieces:
             return
+        self._check_cursor(window)
         where = window_sql(window, families(self.schema), DUCKDB) or "true"
         relations = [self._spooled] if self._spooled else [self._typed(i) for i in range(len(self._pieces))]
         empty = True
@@ -96,6 +97,19 @@ class TextRead:
                 yield self._marked(batch)
         if empty:
             yield _empty(self.schema)
+
+    def _check_cursor(self, window: Window) -> None:
+        """One value that is none of the cursor's is a dead letter; where all are of another type, that type changed."""
+        settled = self._settled.get(window.field or "")
+        if settled is None or settled.origin != "landed" or not settled.misfits:
+            return
+        other = other_type(self.cursor(), self._pieces, str(window.field), settled.cast)
+        if other is not None:
+            msg = (
+                f"Cursor `{window.field}` is {other} now; what was landed is {settled.cast.type}. "
+                "Give the field its old type back, or start over with `--full-refresh`."
+            )
+            raise CursorError(msg)
 
     def _batches(self, query: str) -> Iterator[pa.RecordBatch]:
         import duckdb

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from platform_pipelines.connectors.files import FilesConnector
-from platform_pipelines.errors import InvalidData, SchemaDrift, SpecError
+from platform_pipelines.errors import CursorError, InvalidData, SchemaDrift, SpecError
 from platform_pipelines.formats import csv_pieces, text_read
 from platform_pipelines.model import Stream, TimeSlice, Window
 from platform_pipelines.testing.rows import records
@@ -311,3 +311,34 @@ def test_streams_are_files_and_folders(drop: Drop) -> None:
     drop.put("in/deep/b.csv", b"id\n1\n")
     drop.put("notes.md", b"")
     assert [s.name for s in FilesConnector(root=str(drop.folder), format="csv").streams()] == ["a.csv", "in/deep"]
+
+
+@pytest.mark.parametrize(
+    ("landed", "values", "now"),
+    [
+        (pa.int64(), ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"], "TIMESTAMP"),
+        (pa.timestamp("us", "UTC"), ["5", "7"], "BIGINT"),
+        (pa.timestamp("us", "UTC"), ["2024-01-05 00:00:00"], "TIMESTAMP"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_cursor_of_another_type_is_an_error(
+    drop: Drop, landed: pa.DataType, values: list[str], now: str, name: str
+) -> None:
+    drop.put(name, _rows_of(name, values))
+    with pytest.raises(CursorError, match=rf"Cursor `u` is {now} now; what was landed is .*`--full-refresh`"):
+        drop.read(name, Window(field="u"), expected=pa.schema([("id", pa.int64()), ("u", landed)]))
+
+
+@pytest.mark.parametrize("values", [["7", "2024-01-01"], ["x"], ["2024-13-01"], ["", "x"]])
+def test_a_value_that_is_no_cursor_is_a_dead_letter(drop: Drop, values: list[str]) -> None:
+    drop.put("a.csv", _rows_of("a.csv", values))
+    rows, reasons = drop.read("a.csv", Window(field="u"), expected=pa.schema([("id", pa.int64()), ("u", pa.int64())]))
+    assert len(reasons) == 1
+    assert len(rows) == len(values) - 1
+
+
+def _rows_of(name: str, values: list[str]) -> bytes:
+    if name.endswith("jsonl"):
+        return "".join(f'{{"id": {number}, "u": "{value}"}}\n' for number, value in enumerate(values)).encode()
+    return "\n".join(["id,u", *(f"{number},{value}" for number, value in enumerate(values)), ""]).encode()
