@@ -8,12 +8,14 @@ An answer is about the score alone: a gate that closes on the batch still does.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from platform_pipelines.engine.context import stamp, utc_now
+from platform_pipelines.engine.extract import ANEW, rereads
+from platform_pipelines.engine.report import Landed
 from platform_pipelines.errors import UsageError
-from platform_pipelines.model import Feed
+from platform_pipelines.model import Feed, Offset
 from platform_pipelines.store.approvals import Answer, Request
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from platform_pipelines.engine.project import Project
     from platform_pipelines.model import Decision
     from platform_pipelines.spec import QualitySpec
-    from platform_pipelines.store import Manifest, Verdict
+    from platform_pipelines.store import FeedLog, Manifest, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,20 @@ def ruling(context: Context, manifest: Manifest) -> Ruling | None:
     return None if request is None else _ruling(request)
 
 
+def instead_of_reading(context: Context, log: FeedLog) -> Landed | None:
+    """What a run lands that leaves the source alone; None where it is to read.
+
+    A pipeline that reads everything each time would begin an epoch, and the approved batch be
+    dropped unloaded. The run that follows loads it instead; the one behind that reads again.
+    """
+    if context.pipeline.quality.approval is None or context.full_refresh or not rereads(context.pipeline):
+        return None
+    live = log.live_epoch()
+    if live is None or any(log.epoch_info(epoch).get("reason") != ANEW for epoch in log.epochs() if epoch > live):
+        return None  # a reset, or a full refresh that somebody asked for, is under way
+    return _unmoved(log, live) if _is_next(context, log, live) else None
+
+
 def settled(context: Context, manifest: Manifest) -> None:
     """Forget the request on a batch that has a verdict now."""
     if context.pipeline.quality.approval is not None:
@@ -120,7 +136,7 @@ def approve(project: Project, name: str, token: str, *, by: str, partition: str 
         partition: only this partition's batch.
 
     Returns:
-        What was approved.
+        What was approved, with the answer.
 
     Raises:
         UsageError: no such pipeline; nothing waits under that token; it was answered, or its deadline has passed.
@@ -134,16 +150,40 @@ def approve(project: Project, name: str, token: str, *, by: str, partition: str 
         waits = f"Waiting are batches of the runs {known}" if known else "None of its batches waits for approval"
         msg = f"Run `{token}` has no batch of `{name}`{which} that waits for approval. {waits}."
         raise UsageError(msg)
-    log = project.store.approvals(name)
+    log, answer = project.store.approvals(name), Answer(by, stamp())
     for request in asked:
         if request.answer is None and request.expired(utc_now()):
             late = f"The deadline {request.deadline} has passed"
             msg = f"{late}; the next run of `{name}` acts on it: {request.unanswered}."
             raise UsageError(msg)
-        if not log.answer(Feed(name, request.partition), request.offset, Answer(by, stamp())):
+        if not log.answer(Feed(name, request.partition), request.offset, answer):
             msg = f"Run `{token}` was approved before. The next run loads its batch: `pipelines run {name}`."
             raise UsageError(msg)
-    return asked
+    return [replace(request, answer=answer) for request in asked]
+
+
+def _is_next(context: Context, log: FeedLog, epoch: int) -> bool:
+    """Whether the batch that all others of the epoch wait for was let through, and not held since."""
+    sequence = min(set(log.sequences(epoch)) - log.sealed(epoch), default=None)
+    if sequence is None:
+        return False
+    request = context.project.store.approvals(context.pipeline.name).find(log.feed, Offset(epoch, sequence))
+    given = None if request is None else _ruling(request)
+    if request is None or given is None or given.decision != "approve":
+        return False
+    note, since = log.held(epoch), request.answer.at if request.answer else request.deadline
+    # a gate that closed on it in spite of its approval would close again: what the source has now may be mended
+    return note is None or since is None or _instant(note.created_at) <= _instant(since)
+
+
+def _unmoved(log: FeedLog, epoch: int) -> Landed:
+    last = log.last(epoch)
+    watermark = last.watermark if last else None
+    return Landed(log.feed, watermark_from=watermark, watermark_to=watermark)
+
+
+def _instant(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)
 
 
 def _ruling(request: Request) -> Ruling | None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from platform_pipelines.store import FeedLog, Manifest
     from platform_pipelines.store.manifest import BatchKind
 
+#: why an epoch was opened by a pipeline that reads everything each time
+ANEW = "full refresh"
+
 
 @dataclass(frozen=True, slots=True)
 class Extract:
@@ -123,7 +126,7 @@ def _epoch(context: Context, log: FeedLog) -> int:
     if context.full_refresh:
         return log.open_epoch("full refresh asked for", context.token, stamp(), above=highest_epoch(context, log))
     if rereads(context.pipeline):
-        return log.open_epoch("full refresh", context.token, stamp())
+        return log.open_epoch(ANEW, context.token, stamp())
     if current > 1 and log.discarded(current):
         # what it was to replace is still loaded; to go on behind it would lose what it held
         return log.open_epoch(log.epoch_info(current).get("reason", ""), context.token, stamp())

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines.connectors.base import Source
 from platform_pipelines.cursor import kind_of
+from platform_pipelines.engine import approval
 from platform_pipelines.engine import window as windows
 from platform_pipelines.engine.context import Progress, stamp
 from platform_pipelines.engine.extract import boundary_of, decide
 from platform_pipelines.engine.masking import LandingMask
 from platform_pipelines.engine.offsets import check_follows
-from platform_pipelines.engine.report import Landed, figures, plain
+from platform_pipelines.engine.report import Landed
 from platform_pipelines.engine.tally import Tally
 from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.engine.unread import write_unread
@@ -62,16 +63,21 @@ def _land_feed(context: Context, feed: Feed) -> Landed:
     log = context.log(feed)
     with log.lock(context.token):
         log.sweep()
-        extract = decide(context, log)
-        source = readable(context)
-        try:
-            landed, mask = _read(context, log, extract, source, restartable=extract.resume is None)
-        except StartOver:
-            landed, mask = _read(context, log, extract, source, restartable=False)
-        landed = with_deletes(landed, land_deletes(context, log, extract, source))
-    result = dataclasses.replace(landed, seconds=time.monotonic() - started, transforms=mask.outcomes)
-    context.record("landing", _entry(result))
+        landed = approval.instead_of_reading(context, log) or _extracted(context, log)
+    result = dataclasses.replace(landed, seconds=time.monotonic() - started)
+    context.record("landing", result.to_entry())
     return result
+
+
+def _extracted(context: Context, log: FeedLog) -> Landed:
+    extract = decide(context, log)
+    source = readable(context)
+    try:
+        landed, mask = _read(context, log, extract, source, restartable=extract.resume is None)
+    except StartOver:
+        landed, mask = _read(context, log, extract, source, restartable=False)
+    landed = with_deletes(landed, land_deletes(context, log, extract, source))
+    return dataclasses.replace(landed, transforms=mask.outcomes)
 
 
 def _read(
@@ -100,23 +106,6 @@ def readable(context: Context) -> Source:
         msg = f"Connector `{context.pipeline.source.connector}` cannot be read: it is a destination only."
         raise SpecError(msg, file=context.pipeline.file, line=context.pipeline.line)
     return source
-
-
-def _entry(landed: Landed) -> dict[str, object]:
-    return {
-        "partition": landed.feed.key,
-        "batches": landed.batches,
-        "read": landed.read,
-        "rows": landed.rows,
-        "deduplicated": landed.deduplicated,
-        "filtered": landed.filtered,
-        "rejected": landed.rejected,
-        "deleted": landed.deleted,
-        "bytes": landed.bytes,
-        "seconds": round(landed.seconds, 3),
-        "watermark": plain(landed.watermark_to),
-        "transforms": figures(landed.transforms),
-    }
 
 
 class _Landing:

@@ -58,6 +58,23 @@ class Landed:
     schema: pa.Schema | None = None
     transforms: tuple[TransformOutcome, ...] = ()
 
+    def to_entry(self) -> dict[str, object]:
+        """What the run's record keeps of it, JSON-ready."""
+        return {
+            "partition": self.feed.key,
+            "batches": self.batches,
+            "read": self.read,
+            "rows": self.rows,
+            "deduplicated": self.deduplicated,
+            "filtered": self.filtered,
+            "rejected": self.rejected,
+            "deleted": self.deleted,
+            "bytes": self.bytes,
+            "seconds": round(self.seconds, 3),
+            "watermark": plain(self.watermark_to),
+            "transforms": figures(self.transforms),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Validated:

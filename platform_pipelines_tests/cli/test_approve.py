@@ -27,7 +27,7 @@ def test_what_waits_is_listed_and_approved(orders: Folder, held: str) -> None:
     assert set(body) == KEYS
     assert (body["token"], body["min_score"], body["approved_by"]) == (held, 0.9, None)
     answer = orders.type("approve", "orders", held, "--by", "ada", "--json")
-    assert (answer.code, answer.json[0]["batch"]) == (0, "1/1")
+    assert (answer.code, answer.json[0]["batch"], answer.json[0]["approved_by"]) == (0, "1/1", "ada")
     assert orders.type("approve", "orders", "--json").json[0]["approved_by"] == "ada"
     assert orders.type("run", "orders").code == 0
     assert orders.query("select id from raw.orders order by id") == [(1,), (3,)]

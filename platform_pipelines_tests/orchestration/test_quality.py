@@ -56,6 +56,21 @@ def test_a_low_score_waits_for_a_person_and_the_sensor_runs_what_was_approved(
     assert sandbox.sql("warehouse", "select id from raw.orders order by id") == [(1,), (3,), (7,)]
 
 
+def test_the_run_that_the_sensor_asks_for_loads_what_was_approved_also_where_everything_is_read_each_time(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    whole = ORDERS.replace("  mode: incremental\n  cursor: {field: updated_at, timezone: UTC}\n", "")
+    sandbox.write(
+        "orders.yaml", whole.replace("quality:\n", QUALITY).replace("mode: merge, key: [id]", "mode: replace")
+    )
+    result = run_job(sandbox, instance)
+    approve(sandbox.project(), "orders", f"pt-{result.run_id}", by="ada")
+    (request,) = tick(sandbox, instance, "orders_approvals").run_requests
+    assert run_job(sandbox, instance, run_config=request.run_config).success
+    assert sandbox.sql("warehouse", "select count(*) from raw.orders") == [(7,)]
+    assert tick(sandbox, instance, "orders_approvals").run_requests == []
+
+
 def test_a_deadline_that_has_passed_starts_a_run_that_cancels_the_load(
     sandbox: Sandbox, instance: dg.DagsterInstance
 ) -> None:

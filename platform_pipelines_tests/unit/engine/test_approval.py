@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from platform_pipelines.engine import approve, dead_letters, decided, waiting
+from platform_pipelines.engine import approve, dead_letters, decided, reset, waiting
 from platform_pipelines.errors import UsageError
 from platform_pipelines_tests.unit.engine.world import FEED, at
 
@@ -119,3 +119,70 @@ def test_a_request_that_a_full_refresh_overtook_is_forgotten_and_so_is_a_killed_
     world.put([{"id": 1, "amount": 5, "at": at(1)}])
     assert world.run(project, full_refresh=True).error is None
     assert list(folder.iterdir()) == []
+
+
+def rereading(world: World, **quality: Any) -> Project:
+    return world.project(
+        source={"connector": "mem", "stream": "rows"},
+        quality={"rules": [RULE], "approval": {"min_score": 0.9}} | quality,
+        destinations=[{"name": "out", "connector": "mem", "table": "out", "mode": "replace"}],
+    )
+
+
+@pytest.mark.usefixtures("rows")
+def test_what_was_approved_is_loaded_before_a_pipeline_reads_everything_anew(world: World) -> None:
+    project = rereading(world)
+    approve(project, "p", world.run(project).token, by="ada")
+    world.put([{"id": 7, "amount": 7, "at": at(7)}])
+    done = world.run(project)
+    assert (done.status, done.read, world.ids()) == ("success", 0, [1])
+    assert waiting(project, "p") == []
+    assert (world.run(project).status, world.ids()) == ("success", [7])
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_deadline_that_releases_does_so_before_everything_is_read_anew(world: World) -> None:
+    approval = {"min_score": 0.9, "deadline": 0.05, "on_deadline": "release"}
+    project = rereading(world, approval=approval)
+    world.run(project)
+    time.sleep(0.06)
+    assert (world.run(project).status, world.ids()) == ("success", [1])
+
+
+@pytest.mark.usefixtures("rows")
+def test_unanswered_the_next_run_reads_everything_anew(world: World) -> None:
+    project = rereading(world)
+    world.run(project)
+    world.put([{"id": 7, "amount": 7, "at": at(7)}])
+    assert (world.run(project).status, world.ids()) == ("success", [7])
+
+
+@pytest.mark.usefixtures("rows")
+def test_an_approved_batch_outlives_a_read_that_broke_off(world: World) -> None:
+    project = rereading(world)
+    held = world.run(project)
+    project.store.feed(FEED).open_epoch("full refresh", "pt-down", at(9).isoformat())
+    approve(project, "p", held.token, by="ada")
+    assert (world.run(project).status, world.ids()) == ("success", [1])
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("asked", ["reset", "full refresh"])
+def test_who_asks_for_everything_anew_gets_it_whatever_was_approved(world: World, asked: str) -> None:
+    project = rereading(world)
+    approve(project, "p", world.run(project).token, by="ada")
+    world.put([{"id": 7, "amount": 7, "at": at(7)}])
+    if asked == "reset":
+        reset(project, "p", token=world.context(project).token)
+    assert world.run(project, full_refresh=asked == "full refresh").status == "success"
+    assert world.ids() == [7]
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_gate_that_closes_on_an_approved_batch_does_not_keep_a_mended_source_out(world: World) -> None:
+    project = rereading(world)
+    approve(project, "p", world.run(project).token, by="ada")
+    world.put([{"id": 7, "amount": 7, "at": at(7)}])
+    project = rereading(world, gate={"max_rejected": 0})
+    assert world.run(project).status == "gate_closed"
+    assert (world.run(project).status, world.ids()) == ("success", [7])
