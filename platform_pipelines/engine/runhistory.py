@@ -72,9 +72,8 @@ def status(project: Project, name: str | None = None, page: int = 1) -> list[Run
     if name is not None:
         project.pipeline(name)
     pipelines = [name] if name else runs.pipelines()
-    found = sorted(((token, p) for p in pipelines for token in runs.tokens(p)), reverse=True)
-    chosen = found[(page - 1) * PAGE : page * PAGE]
-    return [_summary(runs, pipeline, token) for token, pipeline in chosen]
+    chosen = runs.newest(pipelines, page * PAGE)[(page - 1) * PAGE :]
+    return [_summary(runs, pipeline, token) for pipeline, token in chosen]
 
 
 def _summary(runs: RunLog, pipeline: str, token: str) -> RunSummary:

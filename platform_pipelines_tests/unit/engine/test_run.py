@@ -297,6 +297,9 @@ def test_status_pages_and_tokens(world: World) -> None:
     assert [entry["stage"] for entry in summary.stages] == ["begin", "landing", "validated", "load", "end"]
     assert status(project, report.token)[0].to_json()["pipeline"] == "p"
     assert status(project, page=2) == []
+    in_dagster = "pt-00000000-0000-4000-8000-000000000000"
+    project.store.runs.add("p", in_dagster, "begin", {})
+    assert [each.token for each in status(project, "p")] == [in_dagster, report.token]
     with pytest.raises(UsageError, match="No run has the token"):
         status(project, "pt-unknown")
 

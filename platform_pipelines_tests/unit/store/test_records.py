@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
+import uuid
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -32,6 +34,50 @@ def test_runs_are_found_by_token_and_by_pipeline(tmp_path: Path) -> None:
     entries = runs.entries("p", first)
     assert [entry.stage for entry in entries] == ["begin", "end"]
     assert entries[1].body == {"status": "success"}
+
+
+def began(root: Path, token: str, hour: int) -> str:
+    """A run that began at that hour of 1970 and has worked no longer."""
+    folder = root / "s" / "_runs" / "p" / token
+    folder.mkdir(parents=True)
+    (folder / f"{hour * 3_600_000_000_000:020d}-begin.json").write_text("{}")
+    os.utime(folder, (hour * 3600, hour * 3600))
+    return token
+
+
+def ulid(hour: int) -> str:
+    milliseconds = hour * 3_600_000
+    digits = "0123456789abcdefghjkmnpqrstvwxyz"
+    return "pt-" + "".join(digits[milliseconds >> shift & 31] for shift in range(45, -1, -5)) + "0" * 16
+
+
+def test_runs_are_told_newest_first_whatever_their_tokens_are_made_of(tmp_path: Path) -> None:
+    made = [began(tmp_path, f"pt-{uuid.uuid4()}" if hour % 3 else ulid(hour), hour) for hour in range(1, 60)]
+    runs = Store("s", tmp_path).runs
+    assert runs.newest(["p"], 100) == [("p", token) for token in reversed(made)]
+    assert runs.newest(["p"], 20) == [("p", token) for token in made[:-21:-1]]
+
+
+def test_a_run_that_worked_on_for_hours_has_the_place_of_its_beginning(tmp_path: Path) -> None:
+    long, short = (began(tmp_path, f"pt-{uuid.uuid4()}", hour) for hour in (1, 2))
+    os.utime(tmp_path / "s" / "_runs" / "p" / long, (36_000, 36_000))
+    assert Store("s", tmp_path).runs.newest(["p"], 2) == [("p", short), ("p", long)]
+
+
+def test_records_of_runs_that_are_not_asked_for_are_not_looked_up(tmp_path: Path) -> None:
+    old, new = (began(tmp_path, f"pt-{uuid.uuid4()}", hour) for hour in (1, 2))
+    (folder,) = (path for path in (tmp_path / "s" / "_runs" / "p").iterdir() if path.name == old)
+    (record,) = folder.iterdir()
+    record.rename(folder / "unreadable.json")
+    os.utime(folder, (3600, 3600))
+    assert Store("s", tmp_path).runs.newest(["p"], 1) == [("p", new)]
+
+
+def test_a_run_without_records_has_the_time_of_its_folder(tmp_path: Path) -> None:
+    first, second = (began(tmp_path, f"pt-{uuid.uuid4()}", hour) for hour in (1, 2))
+    next((tmp_path / "s" / "_runs" / "p" / second).iterdir()).unlink()
+    os.utime(tmp_path / "s" / "_runs" / "p" / second, (7200, 7200))
+    assert Store("s", tmp_path).runs.newest(["p"], 2) == [("p", second), ("p", first)]
 
 
 def test_a_record_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
