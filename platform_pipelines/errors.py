@@ -114,7 +114,16 @@ class GateClosed(DataError):
 
 
 class DeletesRefused(DataError):
-    """More rows are gone at the source than the pipeline may delete at once; nothing was deleted."""
+    """More rows are gone at the source than the pipeline may delete at once; nothing was deleted.
+
+    Args:
+        message: how many, how many are allowed, and what can be done.
+        landed: the ``engine.report.Landed`` of the feed: what had been read before.
+    """
+
+    def __init__(self, message: str, landed: object = None) -> None:
+        super().__init__(message)
+        self.landed = landed
 
 
 class InvalidData(DataError):

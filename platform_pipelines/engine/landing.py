@@ -23,7 +23,7 @@ from platform_pipelines.engine.tally import Tally
 from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.engine.unread import write_unread
 from platform_pipelines.engine.vanished import land_deletes, with_deletes
-from platform_pipelines.errors import CursorError, SpecError, StartOver
+from platform_pipelines.errors import CursorError, DeletesRefused, SpecError, StartOver
 from platform_pipelines.kernels import call
 from platform_pipelines.model import Offset
 from platform_pipelines.store import Manifest
@@ -63,7 +63,16 @@ def _land_feed(context: Context, feed: Feed) -> Landed:
     log = context.log(feed)
     with log.lock(context.token):
         log.sweep()
-        landed = approval.instead_of_reading(context, log) or _extracted(context, log)
+        try:
+            landed = approval.instead_of_reading(context, log) or _extracted(context, log)
+        except DeletesRefused as refused:
+            if isinstance(refused.landed, Landed):  # what was read before is landed all the same
+                refused.landed = _recorded(context, refused.landed, started)
+            raise
+    return _recorded(context, landed, started)
+
+
+def _recorded(context: Context, landed: Landed, started: float) -> Landed:
     result = dataclasses.replace(landed, seconds=time.monotonic() - started)
     context.record("landing", result.to_entry())
     return result
@@ -76,8 +85,12 @@ def _extracted(context: Context, log: FeedLog) -> Landed:
         landed, mask = _read(context, log, extract, source, restartable=extract.resume is None)
     except StartOver:
         landed, mask = _read(context, log, extract, source, restartable=False)
-    landed = with_deletes(landed, land_deletes(context, log, extract, source))
-    return dataclasses.replace(landed, transforms=mask.outcomes)
+    landed = dataclasses.replace(landed, transforms=mask.outcomes)
+    try:
+        return with_deletes(landed, land_deletes(context, log, extract, source))
+    except DeletesRefused as refused:
+        refused.landed = landed
+        raise
 
 
 def _read(

@@ -19,12 +19,12 @@ from platform_pipelines.engine.holding import Holding
 from platform_pipelines.engine.landing import land
 from platform_pipelines.engine.loading import load
 from platform_pipelines.engine.reconciling import unreconciled
-from platform_pipelines.engine.report import Validated
+from platform_pipelines.engine.report import Landed, Validated
 from platform_pipelines.engine.scope import feeds_to_run, resolve_window
 from platform_pipelines.engine.summary import Outcome, summarize
 from platform_pipelines.engine.told import Told
 from platform_pipelines.engine.validation import validate
-from platform_pipelines.errors import GateClosed, PipelinesError, UsageError
+from platform_pipelines.errors import DeletesRefused, GateClosed, PipelinesError, UsageError
 from platform_pipelines.spec.nearest import allowed
 from platform_pipelines.spec.scrubbing import scrub
 from platform_pipelines.spec.secrets import mask
@@ -187,6 +187,8 @@ def recorded(context: Context, outcome: Outcome) -> Iterator[None]:
         outcome.error = error
         if isinstance(error, GateClosed) and isinstance(error.validated, Validated):
             outcome.validated = error.validated
+        if isinstance(error, DeletesRefused) and isinstance(error.landed, Landed):
+            outcome.landed = error.landed
         context.record("error", {"partition": outcome.feed.key, "error": mask(str(error))})
 
 

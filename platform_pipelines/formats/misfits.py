@@ -115,11 +115,8 @@ def other_type(connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], n
     readable = ", ".join(f"bool_and({condition})" for condition in _OTHERS.values())
     query = f"select bool_or({cast.fits('t')}), {readable} from ({' union all '.join(texts)}) where t is not null"
     fits, *others = (texts and connection.execute(query).fetchone()) or (None,)
-    return (
-        None
-        if fits is not False
-        else next((kind for kind, all_are in zip(_OTHERS, others, strict=True) if all_are), None)
-    )
+    found = dict(zip(_OTHERS, others, strict=True)) if fits is False else {}
+    return next((kind for kind, all_are in found.items() if all_are), None)
 
 
 def _text(piece: Piece, name: str, cast: Cast) -> str:

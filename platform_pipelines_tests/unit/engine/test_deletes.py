@@ -75,6 +75,17 @@ def test_too_many_are_refused_and_nothing_is_deleted(world: World) -> None:
     assert world.ids() == list(range(6))
 
 
+def test_what_was_read_before_a_refusal_is_counted(world: World) -> None:
+    project = detecting(world, {"max_share": 0.25})
+    world.put(rows(*range(8)))
+    world.run(project)
+    world.put(rows(0, 1, 2, 9))
+    report = world.run(project)
+    assert (report.status, report.to_json()["rows"]["read"]) == ("failed", 1)
+    assert report.to_json()["watermark"]["to"] is not None
+    assert report.to_json()["watermark"]["from"] != report.to_json()["watermark"]["to"]
+
+
 def test_an_empty_source_deletes_nothing_unless_that_is_meant(world: World) -> None:
     project = detecting(world)
     world.put(rows(1, 2))
