@@ -41,9 +41,10 @@ class PipelineSpec(Frozen):
     schedule: Schedule | None = Field(default=None, description="When it runs by itself.")
     triggers: Triggers = Field(default_factory=Triggers, description="After which pipelines it runs.")
     retries: Retries = Field(
-        default_factory=Retries, description="How often a run that met a passing fault is tried again."
+        default_factory=Retries,
+        description="How often Dagster tries a step that met a passing fault again; `pipelines run` tries once.",
     )
-    timeout: Seconds | None = Field(default=None, description="Longest time of one run.")
+    timeout: Seconds | None = Field(default=None, description="Longest time of one run in Dagster.")
     steps: tuple[Any, ...] = Field(default=(), description="Not available yet: leave it empty.")
 
     _file: str | None = PrivateAttr(default=None)
