@@ -167,7 +167,7 @@ class FilesConnector(Connector):
         """The rows of a table folder, without those that a feed brought."""
         from platform_pipelines.formats.folder_rows import held_rows
 
-        yield from held_rows(self._folder, table, self.format, self.options, columns=columns, but=but)
+        yield from held_rows(self._folder, table, self.options, columns=columns, but=but)
 
     def offset(self, feed: Feed, table: str) -> Offset | None:
         """The last batch of the feed that the table's folder lists."""

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines import duck
 from platform_pipelines.duck import literal, quote
 from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile, rewritten_name
-from platform_pipelines.formats.inputs import InputFile
-from platform_pipelines.formats.text_read import TextRead
+from platform_pipelines.formats.own_text import typed_copy
 from platform_pipelines.formats.versions import kept_columns, removes, same_key, wins
 from platform_pipelines.formats.workspace import Workspace
-from platform_pipelines.model import Receipt, Stream, Window
+from platform_pipelines.model import Receipt
 from platform_pipelines.rowfiles import RowFiles
 from platform_pipelines.rows import all_but
 from platform_pipelines.rowsql import FILE, ROW, is_plain, placed
@@ -64,7 +63,7 @@ def merge(
         The live files that stay as they are, and what was counted.
 
     Raises:
-        InvalidData: the rows that are there lack the key, or several of them share it.
+        InvalidData: the rows that are there lack the key, several of them share it, or they cannot be read.
     """
     workspace = Workspace()
     connection = duck.connect()
@@ -88,22 +87,9 @@ def merge(
 
 def _as_parquet(file: LiveFile, manifest: FolderManifest, writer: Writer, workspace: Workspace) -> Path:
     """The file itself, or for text a typed copy of it."""
-    path = writer.folder / file.name
     if file.name.endswith(".parquet"):
-        return path
-    import pyarrow.parquet as pq
-
-    text_format: Any = "csv" if ".csv" in file.name else "jsonl"
-    stat = path.stat()
-    source = InputFile(file.name, path, None, stat.st_size, stat.st_mtime_ns)
-    stream = Stream(file.name, expected=manifest.schema(), type_changes="fail")
-    read = TextRead([source], text_format, writer.options, stream)
-    target = workspace.new(".parquet")
-    with pq.ParquetWriter(target, read.schema, compression="lz4") as out:
-        for batch in read.rows(Window()):
-            out.write_batch(batch)
-    read.close()
-    return target
+        return writer.folder / file.name
+    return typed_copy(file, writer.folder, manifest, writer.options, workspace)
 
 
 def _stage(load: Load, batches: pa.RecordBatchReader, workspace: Workspace) -> Iterator[Path]:

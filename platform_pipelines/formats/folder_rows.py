@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines.formats.folder_manifest import read_manifest
 from platform_pipelines.formats.inputs import InputFile, check_inside, check_relative
+from platform_pipelines.formats.options import TextOptions
+from platform_pipelines.formats.own_text import typed_copy
 from platform_pipelines.formats.parquet_read import ParquetRead
-from platform_pipelines.formats.text_read import TextRead
 from platform_pipelines.formats.workspace import Workspace
-from platform_pipelines.model import Stream, Window
+from platform_pipelines.model import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,40 +22,51 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from platform_pipelines.formats.options import TextOptions
-    from platform_pipelines.formats.reads import Format
+    from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile
     from platform_pipelines.model import Feed
 
 
-def held_rows(  # noqa: PLR0913 - where in four parts, what in two
-    root: Path, table: str, file_format: Format, options: TextOptions, *, columns: Sequence[str], but: Feed | None
+def held_rows(
+    root: Path, table: str, options: TextOptions, *, columns: Sequence[str], but: Feed | None
 ) -> Iterator[pa.RecordBatch]:
     """The table's rows, without those of the files that a feed brought.
 
     Args:
         root: the connection's folder.
         table: the table's folder, relative to it.
-        file_format: of its files.
         options: how text files are written.
         columns: the columns wanted; those that it lacks are left out.
         but: the feed whose rows are left out; None for none.
 
     Raises:
-        InvalidData: the table lies outside the root.
+        InvalidData: the table lies outside the root, or a file of it cannot be read.
         StoreCorrupt: its manifest is not readable.
     """
     check_relative(table, "Table")
     folder = root / table
     check_inside(root, folder, table)
     manifest = read_manifest(folder)
-    files = [_input(folder, live.name) for live in manifest.files if but is None or live.feed != but.id]
-    if not files:
+    live = [file for file in manifest.files if but is None or file.feed != but.id]
+    if not live:
         return
-    if file_format == "parquet":
-        read: ParquetRead | TextRead = ParquetRead(files, options, Workspace())
-    else:
-        stream = Stream(table, expected=manifest.schema(), type_changes="fail")
-        read = TextRead(files, file_format, options, stream)
+    workspace = Workspace()
+    try:
+        paths = [_as_parquet(folder, file, manifest, options, workspace) for file in live]
+        yield from _selected([_input(path) for path in paths], columns)
+    finally:
+        workspace.close()
+
+
+def _as_parquet(
+    folder: Path, file: LiveFile, manifest: FolderManifest, options: TextOptions, workspace: Workspace
+) -> Path:
+    if file.name.endswith(".parquet"):
+        return folder / file.name
+    return typed_copy(file, folder, manifest, options, workspace)
+
+
+def _selected(files: Sequence[InputFile], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    read = ParquetRead(files, TextOptions(), Workspace())
     try:
         wanted = [name for name in columns if name in read.schema.names]
         for batch in read.rows(Window()) if wanted else ():
@@ -63,6 +75,6 @@ def held_rows(  # noqa: PLR0913 - where in four parts, what in two
         read.close()
 
 
-def _input(folder: Path, name: str) -> InputFile:
-    stat = (folder / name).stat()
-    return InputFile(name, folder / name, None, stat.st_size, stat.st_mtime_ns)
+def _input(path: Path) -> InputFile:
+    stat = path.stat()
+    return InputFile(path.name, path, None, stat.st_size, stat.st_mtime_ns)
