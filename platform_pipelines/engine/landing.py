@@ -214,19 +214,20 @@ class _Landing:
         return batch
 
     def _without_missing(self, batch: pa.RecordBatch, field: str) -> pa.RecordBatch:
-        missing = batch.column(field).null_count
-        if not missing or self._extract.window.on_missing == "include":
+        column, on_missing = batch.column(field), self._extract.window.on_missing
+        no_number = call("sum", call("is_nan", column)).as_py() if kind_of(column.type) == "float" else 0
+        missing = column.null_count + (no_number or 0)
+        if not missing or (on_missing == "include" and not no_number):
             return batch
-        if self._extract.window.on_missing == "fail":
+        if on_missing != "skip":
             msg = (
-                f"Cursor `{field}` of stream `{self._extract.stream.name}` is NULL in {missing} of "
-                f"{batch.num_rows} rows of a page. Allowed: mend the source, or declare `cursor.on_missing: "
+                f"Cursor `{field}` of stream `{self._extract.stream.name}` is {'NaN' if no_number else 'NULL'} in "
+                f"{missing} of {batch.num_rows} rows of a page. Allowed: mend the source, or declare `cursor.on_missing: "
                 "include` (read such rows every time) or `skip` (leave them out, counted)."
             )
             raise CursorError(msg)
         self._batch.skipped += missing
-        kept: pa.RecordBatch = call("filter", batch, call("is_valid", batch.column(field)))
-        return kept
+        return batch.filter(call("invert", column.is_null(nan_is_null=True)))
 
     def _check_cursor(self, schema: pa.Schema) -> None:
         field, cursor = self._extract.tracked, self._context.pipeline.source.cursor

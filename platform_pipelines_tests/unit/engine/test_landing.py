@@ -103,6 +103,20 @@ def test_a_row_without_cursor_fails_by_default_and_lands_nothing(world: World) -
     assert world.project().store.feed(FEED).sequences(1) == []
 
 
+@pytest.mark.parametrize("choice", ["fail", "include", "skip"])
+def test_a_cursor_that_is_no_number_is_none(world: World, choice: str) -> None:
+    """Nothing can be read from NaN on, and it is equal to no row that was read before."""
+    cursor = {"field": "u", "on_missing": choice}
+    project = world.project(source={"connector": "mem", "stream": "rows", "mode": "incremental", "cursor": cursor})
+    MemoryConnector.put("rows", pa.table({"id": [1, 2], "u": [1.5, float("nan")]}), world.space)
+    if choice == "skip":
+        result = landed(world, project)
+        assert (result.read, result.rows, result.filtered) == (2, 1, 1)
+        return
+    with pytest.raises(CursorError, match=r"Cursor `u` of stream `rows` is NaN in 1 of 2 rows"):
+        landed(world, project)
+
+
 def test_a_missing_cursor_names_the_columns(world: World) -> None:
     MemoryConnector.put("rows", pa.table({"id": [1], "when": [2]}), world.space)
     with pytest.raises(CursorError, match=r"at.* not a column of .*stream.*id, when"):
