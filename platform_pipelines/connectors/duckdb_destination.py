@@ -65,6 +65,10 @@ class DuckDBLoad:
         """The type in DuckDB's SQL."""
         return duckdb_types.render(column)
 
+    def holds(self, column: ColumnType) -> bool:
+        """Whether DuckDB has the type: no decimal of it has more than 38 digits."""
+        return duckdb_types.holds(column)
+
     def prepare(self, table: TableName) -> None:
         """Make the schema and its table of offsets; the file's lock serializes loads."""
         self.execute(f"create schema if not exists {table.schema_sql}")

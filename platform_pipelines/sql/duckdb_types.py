@@ -48,8 +48,7 @@ def render(column: ColumnType) -> str:
         size = min(column.size or 64, _MAX_BITS)
         return ("" if column.signed else "U") + _INTEGERS[size]
     if column.family == "decimal":
-        fits = column.size is not None and column.size <= _MAX_DIGITS
-        return f"DECIMAL({column.size},{column.scale})" if fits else "VARCHAR"
+        return f"DECIMAL({column.size},{column.scale})" if _has_digits(column) else "VARCHAR"
     if column.family == "float":
         return "FLOAT" if column.size == 32 else "DOUBLE"  # noqa: PLR2004 - bits
     if column.family == "timestamp":
@@ -57,6 +56,18 @@ def render(column: ColumnType) -> str:
     if column.family in {"list", "struct", "map"}:
         return _render_nested(column)
     return _PLAIN.get(column.family, column.name)
+
+
+def holds(column: ColumnType) -> bool:
+    """Whether DuckDB has the type: no decimal in it is rendered as text."""
+    if column.family == "decimal":
+        return _has_digits(column)
+    inner = [column.element] if column.element else []
+    return all(holds(part) for part in [*inner, *(field for _, field in column.fields)])
+
+
+def _has_digits(column: ColumnType) -> bool:
+    return column.size is not None and column.size <= _MAX_DIGITS
 
 
 def _render_nested(column: ColumnType) -> str:

@@ -34,6 +34,9 @@ class Types(Protocol):
     def render(self, column: ColumnType) -> str:
         """The type in SQL."""
 
+    def holds(self, column: ColumnType) -> bool:
+        """Whether the database has the type, rather than text in place of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -117,8 +120,10 @@ def _compare(name: str, arriving: ColumnType, have: ColumnType | None, load: Loa
     if have is None:
         return Column(name, arriving, arriving if arriving.family != "null" else TEXT), "add"
     target = grown(have, arriving)
-    if target is not None:
-        return Column(name, arriving, target), "keep" if target == have else "widen"
+    if target == have:
+        return Column(name, arriving, have), "keep"
+    if target is not None and types.holds(target):
+        return Column(name, arriving, target), "widen"
     if load.fresh and name not in load.key:
         return Column(name, arriving, arriving), "recreate"
     msg = (
