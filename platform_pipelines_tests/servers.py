@@ -80,10 +80,16 @@ class PostgresServer:
 
     def kill(self) -> None:
         """SIGKILL, to the server and the processes of its sessions; what it had not written is lost."""
-        for process in (*_children(self._process.pid), self._process.pid):
+        self._process.send_signal(signal.SIGSTOP)  # begins no session that would not be found
+        children = _children(self._process.pid)
+        for process in (*children, self._process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         self._process.wait(_STOP_SECONDS)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while any(Path(f"/proc/{process}").exists() for process in children):  # they hold the server's memory
+            assert time.monotonic() < deadline, "sessions of a killed server live on"
+            time.sleep(0.01)
         self._unwatch()
 
     def _unwatch(self) -> None:

@@ -222,8 +222,8 @@ class _Landing:
         if on_missing != "skip":
             msg = (
                 f"Cursor `{field}` of stream `{self._extract.stream.name}` is {'NaN' if no_number else 'NULL'} in "
-                f"{missing} of {batch.num_rows} rows of a page. Allowed: mend the source, or declare `cursor.on_missing: "
-                "include` (read such rows every time) or `skip` (leave them out, counted)."
+                f"{missing} of {batch.num_rows} rows of a page. Allowed: mend the source, or declare "
+                "`cursor.on_missing: include` (read such rows every time) or `skip` (leave them out, counted)."
             )
             raise CursorError(msg)
         self._batch.skipped += missing
