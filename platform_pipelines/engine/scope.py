@@ -10,6 +10,7 @@ from platform_pipelines.errors import UsageError
 from platform_pipelines.model import Feed
 
 if TYPE_CHECKING:
+    from platform_pipelines.engine.context import Context
     from platform_pipelines.engine.digest import Digest
     from platform_pipelines.engine.project import Project
     from platform_pipelines.engine.request import RunRequest
@@ -31,6 +32,20 @@ def feeds_to_run(project: Project, spec: PipelineSpec, request: RunRequest, told
     feeds = _chosen(project, spec, request, told)
     if request.decision is not None:
         _check_held(project, feeds, request)
+    return feeds
+
+
+def due_feeds(context: Context, told: Told) -> list[Feed]:
+    """The feeds that a run without a choice takes, for a caller that may try again under the same token.
+
+    They are kept in the run's record: once a partition has landed, it is not due any more.
+    """
+    pipeline, token = context.pipeline, context.token
+    for entry in context.project.store.runs.entries(pipeline.name, token):
+        if entry.stage == "begin":
+            return [pipeline.feed(key) for key in entry.body["partitions"]]
+    feeds = _due(pipeline, told, everything=context.full_refresh)
+    context.record("begin", {"partitions": [feed.key for feed in feeds]})
     return feeds
 
 

@@ -63,6 +63,7 @@ class _Assets:
             kinds={self._kind(spec.source.connector), "parquet"},
             deps=triggers.dependencies(self.project.catalog, spec),
             condition=triggers.landing_condition(self.project.catalog, spec),
+            skippable=spec.partitions is not None,
         )
         return self._definition(asset, landing_body(self.project, spec), naming.feed_pool(spec.name))
 
@@ -107,6 +108,7 @@ class _Assets:
         deps: Sequence[dg.AssetDep | dg.AssetKey],
         condition: triggers.Condition | None,
         metadata: dict[str, Any] | None = None,
+        skippable: bool = False,
     ) -> dg.AssetSpec:
         spec = self.spec
         return dg.AssetSpec(
@@ -117,6 +119,7 @@ class _Assets:
             owners=list(spec.owners),
             tags=spec.tags,
             kinds=kinds,
+            skippable=skippable,
             partitions_def=self.partitions,
             automation_condition=condition,
             metadata={**(metadata or {}), **self.source},

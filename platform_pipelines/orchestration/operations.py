@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _AFTER = dg.In(dg.Nothing)
 #: what an asset is, its own specification says
 _MADE = dg.Out(dg.Nothing)
+#: steps behind one that makes nothing are skipped (``steps``)
+_MADE_OR_NOT = dg.Out(dg.Nothing, is_required=False)
 _CHECKED = dg.Out(dagster_type=None)
 _ONE_RUN = dg.BackfillPolicy.single_run()
 
@@ -49,7 +51,7 @@ def asset_definition(
         compute_fn=body.run,
         name=naming.step_name(asset.key),
         ins=dict.fromkeys(waits, _AFTER),
-        outs={made: _MADE, **dict.fromkeys(reported, _CHECKED)},
+        outs={made: _MADE_OR_NOT if asset.skippable else _MADE, **dict.fromkeys(reported, _CHECKED)},
         config_schema=body.schema,
         pool=pool,
     )

@@ -5,6 +5,11 @@ a range of partitions each stands for itself: where some fail, the others are
 recorded as materialized and taken on through the pipeline's remaining assets of
 the run, which Dagster skips behind a failed step; then the step fails, and so do
 exactly the partitions that were not materialized (docs/decisions/0011).
+
+A run of a partitioned pipeline that was given no partition, as by ``dagster job
+execute``, takes those that ``pipelines run`` would. Dagster starts no step behind
+a partitioned asset in such a run, so the landing step does the work of all, and
+leaves the others to be skipped.
 """
 
 from __future__ import annotations
@@ -104,26 +109,35 @@ class Step:
         self._context.record("step", {"asset": stage.key.to_user_string(), "state": state, **more})
 
     def _run(self, stage: Stage) -> Iterator[Event]:
-        feeds = self._feeds()
+        feeds = self._feeds(stage)
         outcomes = list(stage.outcomes(self._context, feeds))
         good = [outcome for outcome in outcomes if outcome.error is None]
-        if len(good) == len(feeds):
-            yield from self._check_results(stage, outcomes)
-            yield self._materialize(stage, good)
-            return
-        if failure(outcomes).allow_retries and self._dagster.retry_number < self._spec.retries.max:
+        failed = [outcome for outcome in outcomes if outcome.error is not None]
+        if failed and failure(outcomes).allow_retries and self._dagster.retry_number < self._spec.retries.max:
             raise failure(outcomes)  # the next try reports on all partitions
         yield from self._check_results(stage, outcomes)
-        failed = [outcome for outcome in outcomes if outcome.error is not None]
-        if self._dagster.has_partition_key_range:
+        if self._chooses(stage) or (failed and self._dagster.has_partition_key_range):
             yield from self._materializations(stage, good)
             yield from self._carry_on(stage, [outcome.feed for outcome in good], failed)
-        raise failure(failed)
+        elif not failed:
+            yield self._materialize(stage, good)
+        if failed:
+            raise failure(failed)
 
-    def _feeds(self) -> list[Feed]:
+    def _feeds(self, stage: Stage) -> list[Feed]:
         if self._spec.partitions is None:
             return [Feed(self._spec.name)]
+        if self._chooses(stage):
+            from platform_pipelines.engine.scope import due_feeds
+            from platform_pipelines.engine.told import Told
+
+            return due_feeds(self._context, Told(self._context.project, self._spec.name))
         return [Feed(self._spec.name, key) for key in self._dagster.partition_keys]
+
+    def _chooses(self, stage: Stage) -> bool:
+        """Whether the run was given no partition, though the pipeline has some: where it begins, it takes those due."""
+        given = self._dagster.has_partition_key or self._dagster.has_partition_key_range
+        return self._spec.partitions is not None and not given and isinstance(stage, Landing)
 
     def _materialize(self, stage: Stage, outcomes: Sequence[Outcome]) -> dg.MaterializeResult[None]:
         for outcome in outcomes:

@@ -64,7 +64,9 @@ def test_a_step_is_the_one_that_the_decorator_makes(sandbox: Sandbox) -> None:
     project = sandbox.project()
     spec = project.pipeline("orders")
     days = dg.DailyPartitionsDefinition("2024-01-01")
-    landing = dg.AssetSpec(["orders", "landing"], deps=[dg.AssetKey(["air-lines", "lake"])], partitions_def=days)
+    landing = dg.AssetSpec(
+        ["orders", "landing"], deps=[dg.AssetKey(["air-lines", "lake"])], partitions_def=days, skippable=True
+    )
     validated = dg.AssetSpec(["orders", "validated"], deps=[landing.key], description="Rows.", metadata={"a": 1})
     checks = [dg.AssetCheckSpec("small", asset=validated.key), dg.AssetCheckSpec("once", asset=validated.key)]
     with collector.kept():

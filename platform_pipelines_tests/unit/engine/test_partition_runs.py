@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from platform_pipelines.engine import land
 from platform_pipelines.engine.resetting import reset
+from platform_pipelines.engine.scope import due_feeds
+from platform_pipelines.engine.told import Told
 from platform_pipelines.errors import UsageError
 from platform_pipelines_tests.unit.engine.world import World, at
 
@@ -49,6 +52,17 @@ def test_a_range_runs_every_partition_in_it(world: World) -> None:
     assert world.ids() == [1, 2]
     report = world.run(project)
     assert report.partitions == ("2024-01-02", "2024-01-03"), "what never landed, the current one and the lookback"
+
+
+def test_a_step_that_is_tried_again_keeps_the_partitions_it_chose(world: World) -> None:
+    project = world.project(partitions=DAYS, destinations=MERGE)
+    world.put([{"id": day, "at": at(1, day)} for day in (1, 2, 3)])
+    context = world.context(project)
+    chosen = due_feeds(context, Told(project, "p"))
+    assert [feed.key for feed in chosen] == ["2024-01-01", "2024-01-02", "2024-01-03"]
+    land(context, chosen)
+    assert due_feeds(context, Told(project, "p")) == chosen
+    assert due_feeds(world.context(project), Told(project, "p")) == chosen[1:]
 
 
 @pytest.mark.parametrize("checkpoint", [{}, {"checkpoint_pages": 1}])
