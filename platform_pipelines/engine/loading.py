@@ -24,6 +24,8 @@ from platform_pipelines.errors import InvalidData, OffsetConflict
 from platform_pipelines.store.refusals import Refusal
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from platform_pipelines.connectors.base import Connector
     from platform_pipelines.engine.context import Context
     from platform_pipelines.model import Feed, Offset, Receipt
@@ -182,7 +184,7 @@ def _sealed_in_order(log: FeedLog, epoch: int, done: int, whole: int) -> list[tu
 
 def _load_group(target: Target, group: Pending, total: Loaded) -> Loaded:
     context, connector, name = target.context, target.connector, target.spec.name
-    _check_columns(target, group)
+    group = _with_columns(target, group)
     with incoming(context, target.log, target.spec, group.batches) as rows:
         order = replace(ordered(target, group, rows.schema, rows.rows), stored=rows.stored)
         receipt = connector.load(order, rows.reader(context, name))  # type: ignore[attr-defined]
@@ -207,20 +209,36 @@ def _has_columns(group: Pending) -> bool:
     )
 
 
-def _check_columns(target: Target, group: Pending) -> None:
-    """Refuse batches of which no record could be read: no column is known, so no table could be made.
+def _with_columns(target: Target, group: Pending) -> Pending:
+    """The group; where no record of it could be read, in the columns of a batch that the destination has.
 
     Raises:
-        InvalidData: naming the command that shows why.
+        InvalidData: there is none, so no table could be made; naming the command that shows why.
     """
     if _has_columns(group):
-        return
+        return group
+    schema = None if group.fresh else _schema_before(target.log, group.batches[0][0])
+    if schema is not None:
+        return replace(group, batches=tuple((m, replace(verdict, schema=schema)) for m, verdict in group.batches))
     read = sum(manifest.read for manifest, _ in group.batches)
     msg = (
         f"None of the {read} records of {target.log.feed.id} could be read, so there is no column to load, and "
         f"{target.spec.table} is as it was. See why: `pipelines dead-letters {target.context.pipeline.name}`."
     )
     raise InvalidData(msg)
+
+
+def _schema_before(log: FeedLog, first: Manifest) -> pa.Schema | None:
+    """The columns of the last batch before this one, in its epoch, that has some; a batch of deletes has keys alone."""
+    sealed = log.sealed(first.epoch)
+    for sequence in reversed(log.sequences(first.epoch)):
+        if sequence >= first.sequence or sequence not in sealed:
+            continue
+        verdict = log.verdict(first.epoch, sequence)
+        named = verdict is not None and verdict.schema is not None and verdict.schema.names
+        if verdict is not None and named and log.manifest(first.epoch, sequence).kind != "deletes":
+            return verdict.schema
+    return None
 
 
 def _add(total: Loaded, group: Pending, deduplicated: int, receipt: Receipt) -> Loaded:
