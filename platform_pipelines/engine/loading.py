@@ -266,6 +266,7 @@ def _entry(loaded: Loaded) -> dict[str, object]:
         "batches": loaded.batches,
         "rows": loaded.rows,
         "deduplicated": loaded.deduplicated,
+        "refused": loaded.refused,
         "bytes": loaded.bytes,
         "seconds": round(loaded.seconds, 3),
         **({"rules": {rule.id: rule.failed for rule in loaded.reconciled}} if loaded.reconciled else {}),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from platform_pipelines.engine.ending import ending
 from platform_pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from platform_pipelines.engine.project import Project
-    from platform_pipelines.store.runs import Entry, RunLog
+    from platform_pipelines.store.runs import RunLog
 
 PAGE = 20
 #: error of a run that recorded none, nor an end
@@ -17,6 +18,7 @@ KILLED = (
     "The process ended before the run did: it was killed, or the machine went down. "
     "Nothing is lost or doubled: run it again."
 )
+_FAILED = frozenset({"failed", "partial", "gate_closed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +82,22 @@ def _summary(runs: RunLog, pipeline: str, token: str) -> RunSummary:
     alive = runs.is_alive(pipeline, token)  # asked first: a run that ends now has its end recorded below
     entries = runs.entries(pipeline, token)
     started = entries[0].at if entries else 0.0
-    end = next((entry for entry in reversed(entries) if entry.stage == "end"), None)
-    status = str(end.body.get("status")) if end else _without_end(entries, alive=alive)
+    end = ending(entries, alive=alive)
     error = next((entry.body["error"] for entry in entries if entry.stage == "error"), None)
-    if end is None and status == "failed" and error is None:
-        error = next((entry.body["error"] for entry in entries if "error" in entry.body), KILLED)
+    if error is None and end.status in _FAILED:
+        error = next(
+            (entry.body["error"] for entry in entries if entry.stage == "step" and "error" in entry.body), None
+        )
+    if error is None and end.status == "failed" and end.at is None:
+        error = KILLED
     return RunSummary(
         token=token,
         pipeline=pipeline,
-        status=status,
+        status=end.status,
         started_at=started,
-        ended_at=end.at if end else None,
-        seconds=round(end.at - started, 3) if end else None,
-        rows=dict(end.body.get("rows") or {}) if end else {},
+        ended_at=end.at,
+        seconds=None if end.at is None else round(end.at - started, 3),
+        rows=end.rows,
         error=error,
         stages=tuple({"stage": entry.stage, "at": entry.at, **entry.body} for entry in entries),
     )
-
-
-def _without_end(entries: list[Entry], *, alive: bool) -> str:
-    """The status of a run that recorded no end: of one in Dagster, the last state of each of its steps."""
-    steps = {entry.body["asset"]: entry.body["state"] for entry in entries if entry.stage == "step"}
-    states = set(steps.values()) or {"failed" if any(entry.stage == "error" for entry in entries) else "begun"}
-    if "failed" in states:
-        return "failed"
-    if "begun" in states:
-        return "running" if alive else "failed"
-    return "success"
