@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from platform_pipelines import durable
 from platform_pipelines.connectors.duckdb import DuckDBConnector
 from platform_pipelines.connectors.duckdb_blocks import KeptBlocks, restore
 from platform_pipelines.model import Feed, Load, Offset, Stream, Window
@@ -94,6 +95,43 @@ def test_a_block_half_written_is_put_back(tmp_path: Path, then: Literal["read", 
         DuckDBConnector(path=path).tidy("raw.t")
     assert ids(path) == ([1, 2, 3] if then == "load" else [1, 2])
     assert folders(path) == []
+
+
+def test_a_restoration_that_dies_anywhere_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    died_before_its_checkpoint(torn / "w.duckdb")
+    tear(torn / "w.duckdb", 0.001)
+    moments = _moments_of_restoring(tmp_path, torn, monkeypatch, None)
+    assert [kind for _, kind in moments] == ["write", "write", "fsync", "fsync", "rmtree", "rmtree"]
+    for number in range(len(moments)):
+        with pytest.raises(_DiedError):
+            _moments_of_restoring(tmp_path, torn, monkeypatch, number)
+        assert ids(tmp_path / str(number) / "w.duckdb") == [1, 2]
+        assert folders(tmp_path / str(number) / "w.duckdb") == []
+
+
+class _DiedError(BaseException):
+    """Stands for the end of the process."""
+
+
+def _moments_of_restoring(
+    tmp_path: Path, torn: Path, monkeypatch: pytest.MonkeyPatch, last: int | None
+) -> list[tuple[str, str]]:
+    """Restore a copy of the file, and die at that moment."""
+    copy = tmp_path / str(last)
+    shutil.copytree(torn, copy)
+    moments: list[tuple[str, str]] = []
+
+    def die(moment: durable.Moment, kind: str, _: str) -> None:
+        moments.append((moment, kind))
+        if len(moments) - 1 == last:
+            raise _DiedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "hook", die)
+        restore(copy / "w.duckdb")
+    return moments
 
 
 def test_a_file_that_a_checkpoint_has_changed_since_is_left_alone(tmp_path: Path) -> None:
