@@ -67,6 +67,11 @@ def keep_blocks(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
     _instance(path).keep_blocks(connection)
 
 
+def recover(path: Path) -> None:
+    """Put back what a dead process left half written; where the file is open here, that was done when it was opened."""
+    _instance(path).recover()
+
+
 def _instance(path: Path) -> _Instance:
     with _guard:
         # a forked child must not use its parent's instance
@@ -103,13 +108,24 @@ class _Instance:
             self._close_unused()
             self._changed.notify_all()
 
+    def recover(self) -> None:
+        with self._changed:
+            if self._root is None:  # else its checkpoint may be under way
+                restore(self._path)
+
     def keep_blocks(self, connection: duckdb.DuckDBPyConnection) -> None:
         import duckdb
 
         try:
             self._blocks.keep(connection)
         except OSError as error:  # no room for it: a load that needs less may still succeed
-            _log.warning("A kill while %s is written could spoil it: %s.", self._path, error.strerror)
+            _log.warning(
+                "A kill during the next checkpoint of %s could spoil it: what that writes over cannot be copied into "
+                "%s (%s). Make room there, or mend its permissions.",
+                self._path,
+                self._path.parent,
+                error.strerror,
+            )
         except duckdb.Error:  # what cannot be asked will not write a checkpoint, and says why where it is used
             _log.debug("%s was not asked which blocks it writes over.", self._path, exc_info=True)
 

@@ -13,8 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck, durable, scratch
-from platform_pipelines.connectors.duckdb_blocks import restore
-from platform_pipelines.connectors.duckdb_instances import ReadHereError, is_busy, opened
+from platform_pipelines.connectors.duckdb_instances import ReadHereError, is_busy, opened, recover
 from platform_pipelines.errors import ConnectError, RetriableError
 from platform_pipelines.scratch import Scratch
 from platform_pipelines.sql.duckdb_errors import first_line, refused
@@ -77,7 +76,7 @@ def sweep(path: Path) -> None:
     """Remove what processes left behind that were killed while they created the file, or wrote to it."""
     if path.parent.is_dir():
         scratch.sweep(_prefix(path), path.parent)
-        restore(path)
+        recover(path)
 
 
 def _check_no_folder(path: Path) -> None:

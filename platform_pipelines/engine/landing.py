@@ -220,10 +220,11 @@ class _Landing:
         if not missing or (on_missing == "include" and not no_number):
             return batch
         if on_missing != "skip":
+            include = "" if no_number else "`include` (read such rows every time) or "
             msg = (
                 f"Cursor `{field}` of stream `{self._extract.stream.name}` is {'NaN' if no_number else 'NULL'} in "
-                f"{missing} of {batch.num_rows} rows of a page. Allowed: mend the source, or declare "
-                "`cursor.on_missing: include` (read such rows every time) or `skip` (leave them out, counted)."
+                f"{missing} of {batch.num_rows} rows of a page. Allowed: mend the source, or declare as "
+                f"`cursor.on_missing` {include}`skip` (leave them out, counted)."
             )
             raise CursorError(msg)
         self._batch.skipped += missing

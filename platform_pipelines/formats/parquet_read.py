@@ -14,7 +14,7 @@ from platform_pipelines.errors import CursorError, InvalidData
 from platform_pipelines.formats.folder_columns import united_rows
 from platform_pipelines.model import TimeSlice
 from platform_pipelines.sql.dialect import DUCKDB
-from platform_pipelines.sql.duckdb_carried import all_but, replaced, types_of
+from platform_pipelines.sql.duckdb_carried import all_but, replaced, types_in
 from platform_pipelines.sql.predicates import families, window_sql
 
 if TYPE_CHECKING:
@@ -54,10 +54,13 @@ class ParquetRead:
         self._paths = [workspace.plain(file, options) for file in files]
         try:
             united = united_rows(self._paths, files, workspace)
-            self._as_text = replaced(types_of(self._connection, f"select * from {united}"), but=_UTC_TIMES)
-            self._relation = f"(select {all_but(self._as_text)} from {united})" if self._as_text else united
-            reader = self._connection.execute(f"select * from {self._relation} limit 0").to_arrow_reader(1)
-            self.schema: pa.Schema = self._with_metadata(reader.schema)
+            result = self._connection.execute(f"select * from {united} limit 0")  # looks into every file
+            self._as_text = replaced(types_in(result), but=_UTC_TIMES)
+            self._relation = united
+            if self._as_text:
+                self._relation = f"(select {all_but(self._as_text)} from {united})"
+                result = self._connection.execute(f"select * from {self._relation} limit 0")
+            self.schema: pa.Schema = self._with_metadata(result.to_arrow_reader(1).schema)
         except (duckdb.Error, pa.ArrowInvalid) as error:
             labels = ", ".join(file.label for file in files[:3])
             msg = f"{labels}: not readable as Parquet of one table: {error}. Write them anew, or choose fewer of them."

@@ -6,6 +6,7 @@ all of it: a code location, ``pipelines check``.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,7 +80,8 @@ class _Finder:
     def find(self, name: str) -> PipelineSpec | None:
         """The pipeline of that name; None if it is not declared without errors in exactly one of the files."""
         found = [] if self._look_everywhere else self._among(self._of_name.get(name, ()), name)
-        found = found or self._among((file for file in self._files if _mentions(file, name)), name)
+        word = re.compile(rb"(?<![A-Za-z0-9_])" + re.escape(name.encode()) + rb"(?![A-Za-z0-9_])")
+        found = found or self._among((file for file in self._files if _mentions(file, word)), name)
         return found[0] if len(found) == 1 else None
 
     def _among(self, files: Iterable[Path], name: str) -> list[PipelineSpec]:
@@ -87,8 +89,8 @@ class _Finder:
         return [spec for spec in specs if spec is not None and spec.name == name]
 
 
-def _mentions(file: Path, name: str) -> bool:
+def _mentions(file: Path, word: re.Pattern[bytes]) -> bool:
     try:
-        return name.encode() in file.read_bytes()
+        return word.search(file.read_bytes()) is not None
     except OSError:
         return False

@@ -27,7 +27,12 @@ def types_of(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Duc
     Raises:
         duckdb.Error: it cannot be run.
     """
-    return {name: kind for name, kind, *_ in connection.execute(f"{query} limit 0").description or ()}
+    return types_in(connection.execute(f"{query} limit 0"))
+
+
+def types_in(result: duckdb.DuckDBPyConnection) -> dict[str, DuckDBPyType]:
+    """The same of a query that was run."""
+    return {name: kind for name, kind, *_ in result.description or ()}
 
 
 def expression(name: str, kind: DuckDBPyType, *, but: Collection[str] = ()) -> str:

@@ -14,6 +14,7 @@ import pytest
 from platform_pipelines import durable
 from platform_pipelines.connectors.duckdb import DuckDBConnector
 from platform_pipelines.connectors.duckdb_blocks import KeptBlocks, restore
+from platform_pipelines.connectors.duckdb_instances import opened
 from platform_pipelines.model import Feed, Load, Offset, Stream, Window
 
 if TYPE_CHECKING:
@@ -158,6 +159,23 @@ def test_a_file_that_somebody_has_open_is_left_alone(tmp_path: Path) -> None:
         restore(path)
         assert len(folders(path)) == 1
         other.communicate()
+    assert ids(path) == [1, 2]
+    assert folders(path) == []
+
+
+def test_a_file_that_is_open_here_is_left_alone(tmp_path: Path) -> None:
+    """Its checkpoint may be under way; and to open the file once more would give up DuckDB's lock on it."""
+    path = tmp_path / "w.duckdb"
+    died_before_its_checkpoint(path)
+    (name,) = folders(path)
+    aside = (tmp_path / name).rename(tmp_path / "aside")
+    with opened(path, read_only=False, wait=1):
+        aside.rename(tmp_path / name)
+        DuckDBConnector(path=path).tidy("raw.t")
+        assert folders(path) == [name]
+        command = [sys.executable, "-c", "import duckdb, sys; duckdb.connect(sys.argv[1])", str(path)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+        assert "Could not set lock" in done.stderr
     assert ids(path) == [1, 2]
     assert folders(path) == []
 

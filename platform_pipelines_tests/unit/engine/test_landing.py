@@ -113,7 +113,9 @@ def test_a_cursor_that_is_no_number_is_none(world: World, choice: str) -> None:
         result = landed(world, project)
         assert (result.read, result.rows, result.filtered) == (2, 1, 1)
         return
-    with pytest.raises(CursorError, match=r"Cursor `u` of stream `rows` is NaN in 1 of 2 rows"):
+    with pytest.raises(
+        CursorError, match=r"`u` of stream `rows` is NaN in 1 of 2 rows .* as `cursor.on_missing` `skip`"
+    ):
         landed(world, project)
 
 
