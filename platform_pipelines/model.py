@@ -239,6 +239,7 @@ class Load:
         allow_destructive: whether columns may be dropped or narrowed.
         destination: its name in the pipeline.
         batch: names the rows for ever: the same for every attempt to load them, and for no other rows.
+        awaited: names of other batches that an attempt may have begun to load and that will come again.
         batch_size: records in one request of an API writer.
         on_error: what an API writer does once a record is refused.
     """
@@ -264,6 +265,7 @@ class Load:
     allow_destructive: bool = False
     destination: str = ""
     batch: str = ""
+    awaited: frozenset[str] = frozenset()
     batch_size: int = 200
     on_error: Literal["continue", "stop"] = "continue"
 

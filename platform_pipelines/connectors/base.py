@@ -56,6 +56,8 @@ class Connector(BaseModel):
     durable: ClassVar[bool] = True
     #: whether a load is one transaction; if not, each batch is loaded by itself, its rows in the same order each time
     atomic: ClassVar[bool] = True
+    #: whether a load leaves a row alone that is newer than the one that comes; if not, the engine leaves those out
+    compares: ClassVar[bool] = True
     #: whether only one process can write at a time, to whichever table
     single_writer: ClassVar[bool] = False
 

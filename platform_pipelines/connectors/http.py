@@ -47,6 +47,7 @@ class HttpConnector(HttpSettings, Connector):
     paths: ClassVar[frozenset[str]] = frozenset({"state"})
     durable: ClassVar[bool] = False
     atomic: ClassVar[bool] = False
+    compares: ClassVar[bool] = False
 
     type: Literal["http"] = "http"
     ping: str = ""

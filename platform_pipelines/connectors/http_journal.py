@@ -2,7 +2,8 @@
 
 One file for each batch, one line for each answer: ``[[key, status, reason], …]``. A
 run that is killed leaves it behind, and the next one goes on from there; what was
-under way is sent again, under the same key. Once a later batch is loaded, it goes.
+under way is sent again, under the same key. Once a later batch is loaded, it goes,
+unless it is about rows that were refused and that a replay has begun to bring again.
 
     <state>/http/<URL, table and destination>/<feed>/000001-000003-<batch>.jsonl
 """
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from platform_pipelines.model import Load, Offset
 
-_NAME = re.compile(r"(\d{6,})-(\d{6,})-[0-9a-f]{12}\.jsonl")
+_NAME = re.compile(r"(\d{6,})-(\d{6,})-([0-9a-f]{12})\.jsonl")
 
 Status = Literal["done", "absent", "refused", "stopped"]
 
@@ -99,20 +100,25 @@ def journal(state: str, base_url: str, load: Load) -> Iterator[Journal]:
     durable.make_folder(folder)
     with durable.open_to_append(folder / "lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _remove_old(folder, load.previous)
-        batch = hashlib.sha256(load.batch.encode()).hexdigest()[:12]
-        kept = Journal(folder / f"{load.offset.epoch:06d}-{load.offset.sequence:06d}-{batch}.jsonl")
+        _remove_old(folder, load.previous, {_digest(name) for name in (load.batch, *load.awaited)})
+        kept = Journal(folder / f"{load.offset.epoch:06d}-{load.offset.sequence:06d}-{_digest(load.batch)}.jsonl")
         try:
             yield kept
         finally:
             kept.close()
 
 
-def _remove_old(folder: Path, loaded: Offset | None) -> None:
-    """Remove the journals of batches that the engine knows to be loaded."""
+def _digest(batch: str) -> str:
+    return hashlib.sha256(batch.encode()).hexdigest()[:12]
+
+
+def _remove_old(folder: Path, loaded: Offset | None, wanted: set[str]) -> None:
+    """Remove the journals of batches that the engine knows to be loaded, but for those that will come again."""
     for path in folder.iterdir():
         match = _NAME.fullmatch(path.name)
-        if match and loaded is not None and (int(match[1]), int(match[2])) <= (loaded.epoch, loaded.sequence):
+        if not match or match[3] in wanted or loaded is None:
+            continue
+        if (int(match[1]), int(match[2])) <= (loaded.epoch, loaded.sequence):
             durable.unlink(path)
 
 

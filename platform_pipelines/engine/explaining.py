@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines import duck
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.fate import Fate, fate
+from platform_pipelines.engine.overtaken import origins
 from platform_pipelines.engine.refused_versions import Refused, refused_rows
 from platform_pipelines.engine.retracing import columns_after, retrace, source_names
 from platform_pipelines.engine.rowkey import parse_key
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from platform_pipelines.engine.project import Project
     from platform_pipelines.engine.rowkey import RowKey
-    from platform_pipelines.model import Feed
+    from platform_pipelines.model import Feed, Offset
     from platform_pipelines.store import FeedLog, Manifest, Verdict
 
 
@@ -234,4 +235,13 @@ class _Batch:
             detail=detail,
             rule=rule,
             transform=transform,
+            first=self._first_read(),
         )
+
+    def _first_read(self) -> tuple[str, Offset] | None:
+        """When the rows of a replay landed first, and with which batch."""
+        if self.manifest.kind != "replay":
+            return None
+        log, epoch = self.search.log, self.manifest.epoch
+        first = log.manifest(epoch, origins(log, epoch)[self.manifest.sequence])
+        return first.created_at, first.offset

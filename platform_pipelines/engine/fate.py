@@ -134,8 +134,8 @@ def _not_loaded(pending: Sequence[Version], versions: Sequence[Version], offsets
 
 def _merged(context: Context, spec: DestinationSpec, loaded: list[Version], offsets: dict[Feed, Offset | None]) -> Fate:
     """Versions of one key: the newest one decided, behind the last time that it was found gone."""
-    gone = max((v for v in loaded if v.kind == "deletes"), key=lambda v: (v.at, v.batch), default=None)
-    left = [v for v in loaded if gone is None or (v.at, v.batch) > (gone.at, gone.batch)]
+    gone = max((v for v in loaded if v.kind == "deletes"), key=lambda v: v.read, default=None)
+    left = [v for v in loaded if gone is None or v.read > gone.read]
     left = [v for v in left if not any(_outdates(other, v) for other in left)] if _ordered(context) else left
     newest = max(left, key=lambda v: v.age) if left or gone is None else gone
     others = tuple((v, _lost(v, newest)) for v in sorted(loaded, key=lambda v: v.age) if v is not newest)
@@ -168,7 +168,7 @@ def _ordered(context: Context) -> bool:
 
 def _outdates(other: Version, version: Version) -> bool:
     """Whether ``other`` has no cursor and was read later by the same feed: then it overwrites whatever was there."""
-    return other.seen.cursor is None and other.feed == version.feed and other.batch > version.batch
+    return other.seen.cursor is None and other.feed == version.feed and other.read > version.read
 
 
 def _side_by_side(loaded: list[Version], offsets: dict[Feed, Offset | None]) -> Fate:
@@ -200,6 +200,8 @@ def _come(offset: Offset | None) -> str:
 
 def _lost(version: Version, newest: Version) -> str:
     """Why the newest version stands and this one does not."""
+    if newest.kind == "deletes" and version.at > newest.at:
+        return f"left out: batch {newest.place} had removed its key"
     if newest.kind == "deletes":
         return f"removed by batch {newest.place}"
     with_cursor = f" (cursor {newest.seen.cursor.text})" if newest.seen.cursor else ""

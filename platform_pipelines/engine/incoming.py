@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
 from platform_pipelines.engine.context import Progress
+from platform_pipelines.engine.ordercolumn import order_column
+from platform_pipelines.engine.overtaken import BATCH, INCOMING, OVERTAKEN, Arrivals, late
 from platform_pipelines.engine.schemas import unified
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.model import DELETED_AT
 from platform_pipelines.rowfiles import NOWHERE, RowFiles
 from platform_pipelines.rowsql import FILE, ROW, placed
 from platform_pipelines.store.passed import passed
-from platform_pipelines.transforms.step import CURSOR_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 KEYED = frozenset({"merge", "update", "delete"})
 _BATCH_ROWS = 122_880
 # columns beside those of the rows
-_BATCH, _COUNTS, _VERSION = "_pipelines_batch_number", "_pipelines_counts", "_pipelines_version"
+_COUNTS, _VERSION = "_pipelines_counts", "_pipelines_version"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Incoming:
         feed: whose rows.
         schema: their Arrow schema, field metadata included.
         rows: how many.
-        deduplicated: older versions left out.
+        deduplicated: versions left out that are not the newest.
         cursor: the column that orders versions; None where the rows have none.
         stored: where exactly these rows lie in files; nowhere if they do not.
     """
@@ -100,8 +101,10 @@ def incoming(
         query, rows = "", total
         if stored.paths:
             _create_view(connection, stored, landed, schema, _batch_numbers(batches))
-            duplicated = keyed and _inspect_key(connection, spec, context.pipeline.name) < total
-            query = f"select * exclude ({FILE}, {ROW}, {_BATCH}) from incoming"
+            if keyed:
+                rows -= _leave_overtaken(Arrivals(connection, context, log, spec, cursor), batches)
+            duplicated = keyed and _inspect_key(connection, spec, context.pipeline.name) < rows
+            query = f"select * exclude ({FILE}, {ROW}, {BATCH}) from incoming"
             if duplicated:
                 query = _newest(spec.key, cursor, schema)
                 rows = connection.execute(f"select count(*) from ({query})").fetchall()[0][0]
@@ -112,16 +115,6 @@ def incoming(
         yield Incoming(log.feed, schema, rows, total - rows, cursor, as_stored, connection, query)
     finally:
         duck.end(connection)
-
-
-def order_column(context: Context, schema: pa.Schema) -> str | None:
-    """The column that orders versions of a row: the cursor, under its own name or carried along."""
-    cursor = context.pipeline.source.cursor
-    if cursor is not None:
-        for name in (CURSOR_COLUMN, cursor.field):  # where both are there, the second is computed
-            if name in schema.names:
-                return name
-    return None
 
 
 def markable(context: Context, schema: pa.Schema) -> pa.Schema:
@@ -165,8 +158,22 @@ def _create_view(
         names += f", cast(null as timestamptz) as {duck.quote(DELETED_AT)}"
     connection.execute(
         f"create temp view incoming as select {names}, {FILE}, {ROW}, "
-        f"list_extract({numbers}, cast({FILE} + 1 as bigint)) as {_BATCH} from {placed(stored)}"
+        f"list_extract({numbers}, cast({FILE} + 1 as bigint)) as {BATCH} from {placed(stored)}"
     )
+
+
+def _leave_overtaken(arrivals: Arrivals, batches: Sequence[tuple[Manifest, Verdict]]) -> int:
+    """Take rows that come late out of the view; how many."""
+    compares = arrivals.context.connector(arrivals.spec.connector).compares
+    lates = {number: late(arrivals.log, manifest, compares=compares) for number, (manifest, _) in enumerate(batches)}
+    known = {number: each for number, each in lates.items() if each is not None}
+    found = arrivals.find_overtaken(known) if known else 0
+    if found:
+        arrivals.connection.execute(f"alter view {INCOMING} rename to arrived")
+        arrivals.connection.execute(
+            f"create temp view {INCOMING} as from arrived where ({FILE}, {ROW}) not in (from {OVERTAKEN})"
+        )
+    return found
 
 
 def check_key(spec: DestinationSpec, schema: pa.Schema, pipeline: str) -> None:
@@ -229,8 +236,8 @@ def _newest(key: Sequence[str], cursor: str | None, schema: pa.Schema) -> str:
     if cursor:
         column = duck.quote(cursor)
         newest = f"{_COUNTS} desc, {column} desc nulls last, "
-        missing = f"max({_BATCH}) filter (where {column} is null) over (partition by {keys})"
-        versions = f"(select *, {_BATCH} >= coalesce({missing}, 0) as {_COUNTS} from incoming)"
+        missing = f"max({BATCH}) filter (where {column} is null) over (partition by {keys})"
+        versions = f"(select *, {BATCH} >= coalesce({missing}, 0) as {_COUNTS} from incoming)"
     return (
         f"select {columns} from (select *, row_number() over (partition by {keys} "
         f"order by {newest}{FILE} desc, {ROW} desc) as {_VERSION} from {versions}) where {_VERSION} = 1"

@@ -1,6 +1,7 @@
 """The keys that a feed has loaded and not deleted since, read from its log.
 
-A key is known if the last batch that names it brings it and does not delete it.
+A key is known if the last batch that read it brings it and does not delete it; what a
+replay brings was read before.
 Which of them are gone at the source is left to ``vanished``.
 """
 
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
 from platform_pipelines.engine.incoming import conform
+from platform_pipelines.engine.overtaken import origins
 from platform_pipelines.engine.schemas import unified
 from platform_pipelines.rowfiles import RowFiles
 from platform_pipelines.rowsql import FILE, is_plain, placed
@@ -39,6 +41,7 @@ class _Part:
     """What one batch, or the snapshot, says of keys."""
 
     sequence: int
+    read: int  # the batch that read the rows: of a replay an earlier one
     rows: RowFiles
     schema: pa.Schema
     gone: bool = False
@@ -61,9 +64,7 @@ def collect(
     if set(key) - set(whole.names):
         return None
     each_file = [part for part in parts for _ in part.rows.paths]
-    origins = [
-        f"({number}, {part.sequence}, {'true' if part.gone else 'false'})" for number, part in enumerate(each_file)
-    ]
+    table = [f"({number}, {part.read}, {'true' if part.gone else 'false'})" for number, part in enumerate(each_file)]
     rows = RowFiles.joined(part.rows for part in parts)
     names = ", ".join(duck.quote(name) for name in key)
     keys = ", ".join(f"f.{duck.quote(name)}" for name in key)
@@ -71,7 +72,7 @@ def collect(
     connection.execute(
         f"create or replace temp table {KNOWN} as select {names} from ("
         f"select {keys}, arg_max(o.gone, o.sequence) as _pipelines_gone "
-        f"from {placed(rows)} f join (values {', '.join(origins)}) o(number, sequence, gone) on o.number = f.{FILE} "
+        f"from {placed(rows)} f join (values {', '.join(table)}) o(number, sequence, gone) on o.number = f.{FILE} "
         f"where {present} group by {keys}) where not _pipelines_gone"
     )
     return whole
@@ -116,7 +117,7 @@ def _judged(log: FeedLog, epoch: int) -> int:
 
 def _parts(log: FeedLog, epoch: int) -> Iterator[_Part]:
     """The snapshot and every batch behind it that has files; a batch of deletes counts without a verdict, too."""
-    snapshot = keysnapshot.latest(log, epoch)
+    snapshot, of_replays = keysnapshot.latest(log, epoch), origins(log, epoch)
     if snapshot.files:
         yield _keys(log, epoch, snapshot.sequence, snapshot.files)
     for sequence in (number for number in log.sequences(epoch) if number > snapshot.sequence):
@@ -126,7 +127,8 @@ def _parts(log: FeedLog, epoch: int) -> Iterator[_Part]:
             continue
         verdict = log.verdict(epoch, sequence)
         if verdict is not None and verdict.files and verdict.schema is not None:
-            yield _Part(sequence, passed(log, verdict), verdict.schema)
+            read = of_replays.get(sequence, sequence)
+            yield _Part(sequence, read, passed(log, verdict), verdict.schema)
 
 
 def _keys(log: FeedLog, epoch: int, sequence: int, files: Sequence[DataFile]) -> _Part:
@@ -135,7 +137,7 @@ def _keys(log: FeedLog, epoch: int, sequence: int, files: Sequence[DataFile]) ->
 
     paths = tuple(log.paths(epoch, files))
     schema = pq.read_schema(paths[0])
-    return _Part(sequence, RowFiles(paths, plain=is_plain(schema.names)), schema)
+    return _Part(sequence, sequence, RowFiles(paths, plain=is_plain(schema.names)), schema)
 
 
 def _select(schema: pa.Schema, key: tuple[str, ...]) -> pa.Schema:

@@ -9,15 +9,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from platform_pipelines.engine.extract import rereads
-from platform_pipelines.engine.incoming import order_column
+from platform_pipelines.engine.ordercolumn import order_column
 from platform_pipelines.errors import AccountingError
 from platform_pipelines.model import DELETED_AT, Load, Offset
+from platform_pipelines.store import refusals
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from platform_pipelines.engine.loading import Pending, Target
     from platform_pipelines.model import Receipt
+    from platform_pipelines.store import Manifest
 
 
 def planned_load(target: Target, schema: pa.Schema, previous: Offset | None) -> Load:
@@ -54,7 +56,8 @@ def ordered(target: Target, group: Pending, schema: pa.Schema, rows: int) -> Loa
         rows=rows,
         fresh=group.fresh,
         destination=spec.name,
-        batch=f"{last.epoch}/{last.sequence}/{last.token}",
+        batch=batch_name(last),
+        awaited=frozenset() if target.connector.atomic else _awaited(target),
         batch_size=spec.batch_size,
         on_error=spec.on_error,
         delete_field=field if field in schema.names else None,
@@ -63,6 +66,20 @@ def ordered(target: Target, group: Pending, schema: pa.Schema, rows: int) -> Loa
         flush_seconds=spec.buffer_flush_timeout,
         threads=spec.max_concurrent_threads,
     )
+
+
+def batch_name(manifest: Manifest, attempt: int = 1) -> str:
+    """What a destination knows a batch by; rows that it refused and that come again have a name of their own."""
+    name = f"{manifest.epoch}/{manifest.sequence}/{manifest.token}"
+    return name if attempt == 1 else f"{name}/{attempt}"
+
+
+def _awaited(target: Target) -> frozenset[str]:
+    """The batches of refused rows that a replay brings next, or has begun to bring."""
+    epoch = target.log.live_epoch()
+    refused = [] if epoch is None else refusals.latest(target.log, epoch)
+    mine = (each for each in refused if each.destination == target.spec.name)
+    return frozenset(batch_name(target.log.manifest(each.epoch, each.sequence), each.attempt + 1) for each in mine)
 
 
 def check(order: Load, receipt: Receipt, destination: str) -> None:

@@ -1,8 +1,8 @@
 """Rows that a destination refused: kept as dead letters of that destination, and sent to it again on demand.
 
 They passed every rule, and other destinations have them, so a replay sends them to
-the one that refused them and to no other. Dead letters of transforms and rules are
-left to ``replaying``.
+the one that refused them and to no other, but for those of which it has taken a newer
+version since. Dead letters of transforms and rules are left to ``replaying``.
 """
 
 from __future__ import annotations
@@ -10,20 +10,30 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from platform_pipelines import duck
 from platform_pipelines.engine.context import stamp
+from platform_pipelines.engine.incoming import KEYED
 from platform_pipelines.engine.loading import Pending, target_of
-from platform_pipelines.engine.ordering import check, ordered
+from platform_pipelines.engine.ordercolumn import order_column
+from platform_pipelines.engine.ordering import batch_name, check, ordered
+from platform_pipelines.engine.overtaken import BATCH, INCOMING, OVERTAKEN, SEQUENCE, Arrivals, sent_again
 from platform_pipelines.engine.refused_rows import BOOKKEEPING, keep
 from platform_pipelines.engine.report import Loaded
 from platform_pipelines.model import Offset
+from platform_pipelines.rowfiles import RowFiles
+from platform_pipelines.rowsql import FILE, ROW, is_plain, placed, rows_in
 from platform_pipelines.store import Verdict, refusals
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import duckdb
     import pyarrow as pa
 
     from platform_pipelines.engine.context import Context
+    from platform_pipelines.engine.loading import Target
     from platform_pipelines.model import Feed, Receipt
-    from platform_pipelines.store import FeedLog
+    from platform_pipelines.store import FeedLog, Manifest
     from platform_pipelines.store.refusals import Refusal
 
 
@@ -60,9 +70,9 @@ def resend(context: Context, feed: Feed, destination: str) -> Loaded:
             total = replace(
                 total,
                 batches=total.batches + 1,
-                read=total.read + receipt.staged,
+                read=total.read + refusal.rows,
                 rows=total.rows + receipt.loaded,
-                deduplicated=total.deduplicated + receipt.superseded,
+                deduplicated=total.deduplicated + receipt.superseded + refusal.rows - receipt.staged,
                 rejected=total.rejected + receipt.rejected,
                 refused=total.refused + receipt.rejected,
                 bytes=total.bytes + receipt.bytes,
@@ -84,12 +94,12 @@ def _send(context: Context, log: FeedLog, refusal: Refusal) -> Receipt:
         log.manifest(refusal.epoch, refusal.sequence),
         log.verdict(refusal.epoch, refusal.sequence) or as_verdict(refusal),
     )
-    rows = _rows(log, refusal)
+    rows = _not_overtaken(target, refusal, manifest)
     again = refusal.attempt + 1
     # behind the batch before, so that its own journal stays
     pending = Pending(((manifest, verdict),), fresh=False, previous=Offset(refusal.epoch, refusal.sequence - 1))
     order = ordered(target, pending, rows.schema, rows.num_rows)
-    order = replace(order, batch=f"{order.batch}/{again}")
+    order = replace(order, batch=batch_name(manifest, again))
     receipt: Receipt = target.connector.load(order, rows.to_reader())  # type: ignore[attr-defined]
     check(order, receipt, refusal.destination)
     attempt = replace(refusal, attempt=again, token=context.token, created_at=stamp(), files=())
@@ -97,9 +107,52 @@ def _send(context: Context, log: FeedLog, refusal: Refusal) -> Receipt:
     return receipt
 
 
-def _rows(log: FeedLog, refusal: Refusal) -> pa.Table:
+def _not_overtaken(target: Target, refusal: Refusal, manifest: Manifest) -> pa.Table:
+    """The refused rows of which the destination has not taken a newer version.
+
+    Looked for at each try: what came between a try that broke off and this one counts, too.
+    """
+    import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tables = [pq.read_table(path) for path in log.paths(refusal.epoch, refusal.files)]
-    return pa.concat_tables(tables).drop_columns(list(BOOKKEEPING))
+    paths = target.log.paths(refusal.epoch, refusal.files)
+    tables = [pq.read_table(path) for path in paths]
+    rows = pa.concat_tables(tables).drop_columns(list(BOOKKEEPING))
+    offset = target.offset()
+    if target.spec.mode not in KEYED or offset is None or offset.epoch != refusal.epoch:
+        return rows
+    lates = {0: sent_again(target.log, manifest, offset.sequence)}
+    stored = RowFiles(tuple(paths), plain=is_plain(rows.schema.names))
+    cursor = order_column(target.context, rows.schema)
+    with duck.session(len(rows.schema)) as connection:
+        connection.execute(f"create temp view {INCOMING} as select *, 0 as {BATCH} from {placed(stored)}")
+        arrivals = Arrivals(connection, target.context, target.log, target.spec, cursor)
+        if not arrivals.find_overtaken(lates, _refused_elsewhere(connection, target, refusal)):
+            return rows
+        places = connection.execute(f"select {FILE}, {ROW} from {OVERTAKEN}").fetchall()
+    starts = np.cumsum([0, *(table.num_rows for table in tables)])
+    counts = np.ones(rows.num_rows, dtype=bool)
+    counts[[starts[file] + row for file, row in places]] = False
+    return rows.filter(pa.array(counts))
+
+
+def _refused_elsewhere(connection: duckdb.DuckDBPyConnection, target: Target, refusal: Refusal) -> str | None:
+    """Keys of other batches that the destination has not taken either, as a view; None for none."""
+    log, names = target.log, ", ".join(duck.quote(name) for name in target.spec.key)
+    others = [
+        f"select {names}, {each.sequence} as {SEQUENCE} from {rows_in(paths, by_name=True)}"
+        for each in refused(log)
+        if each.destination == refusal.destination and each.sequence != refusal.sequence
+        if (paths := log.paths(each.epoch, each.files)) and set(target.spec.key) <= set(_columns(paths[0]))
+    ]
+    if not others:
+        return None
+    connection.execute(f"create temp view refused as {' union all '.join(others)}")
+    return "refused"
+
+
+def _columns(path: Path) -> list[str]:
+    import pyarrow.parquet as pq
+
+    return list(pq.read_schema(path).names)

@@ -2,23 +2,29 @@
 
 Rows that the rules rejected, and records that never became rows, make one batch.
 Rows that a transform stopped make one for each place where they were stopped and
-each schema they have, for they go on from there. A batch's manifest says which
+each schema they have, for they go on from there. Rows read before keys were found
+gone and rows read after it stay apart, and where there is no cursor, rows of
+different batches: so a replay has an age, see ``overtaken``. A batch's manifest says which
 files of dead letters it took up, and so each is taken up once. Judging and loading
 are left to ``deadletters``.
 """
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.engine.context import stamp
+from platform_pipelines.engine.incoming import KEYED
 from platform_pipelines.engine.offsets import check_follows
+from platform_pipelines.engine.overtaken import origins
 from platform_pipelines.engine.refused_rows import BOOKKEEPING
 from platform_pipelines.engine.schemas import unified
 from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.engine.unread import UNREAD_PREFIX
+from platform_pipelines.engine.vanished import detects
 from platform_pipelines.model import Offset
 from platform_pipelines.store import Manifest
 from platform_pipelines.store.writer import PartWriter
@@ -105,7 +111,7 @@ def land_replay(context: Context, log: FeedLog) -> bool:
         if not verdicts or previous is None:
             return False
         check_follows(context, log, Offset(previous.epoch, previous.sequence + 1))
-        for number, group in enumerate(_groups(log, verdicts), start=1):
+        for number, group in enumerate(_groups(context, log, verdicts), start=1):
             log.commit(_manifest(context, log, previous, previous.sequence + number, group))
     return True
 
@@ -117,17 +123,34 @@ def _taken(log: FeedLog, epoch: int) -> tuple[set[str], set[int]]:
     return files, {item["sequence"] for item in items if "files" not in item}
 
 
-def _groups(log: FeedLog, verdicts: list[Verdict]) -> Iterator[Letters]:
+def _groups(context: Context, log: FeedLog, verdicts: list[Verdict]) -> Iterator[Letters]:
     import pyarrow.parquet as pq
 
-    groups: dict[tuple[bytes, str] | None, Letters] = {}
+    groups: dict[tuple[int, bytes | None, str], Letters] = {}
+    ages = _ages(context, log, verdicts)
     for verdict in verdicts:
+        age = ages[verdict.sequence]
         for file, path in zip(verdict.dead, log.paths(verdict.epoch, verdict.dead), strict=True):
             schema = pq.read_schema(path)
             marks = (schema.metadata or {}).get(KEY)
-            key = None if marks is None else (marks, str(schema.remove_metadata()))
+            key = age, marks, "" if marks is None else str(schema.remove_metadata())
             groups[key] = groups.get(key, Letters()).with_file(verdict, file, path)
     yield from groups.values()
+
+
+def _ages(context: Context, log: FeedLog, verdicts: list[Verdict]) -> dict[int, int]:
+    """Numbers, by sequence, that are the same for letters between which nothing can have overtaken only some."""
+    epoch = verdicts[0].epoch
+    of_replays = origins(log, epoch)
+    read = {verdict.sequence: of_replays.get(verdict.sequence, verdict.sequence) for verdict in verdicts}
+    if all(destination.mode not in KEYED for destination in context.pipeline.destinations):
+        return dict.fromkeys(read, 0)
+    if context.pipeline.source.cursor is None:
+        return read
+    if not detects(context.pipeline):
+        return dict.fromkeys(read, 0)
+    deletes = [number for number in log.sequences(epoch) if log.manifest(epoch, number).kind == "deletes"]
+    return {sequence: bisect.bisect(deletes, origin) for sequence, origin in read.items()}
 
 
 def _manifest(context: Context, log: FeedLog, previous: Manifest, sequence: int, group: Letters) -> Manifest:

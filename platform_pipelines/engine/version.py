@@ -31,6 +31,7 @@ class Version:
         detail: one sentence.
         rule: the rule that rejected it.
         transform: the transform that filtered it.
+        first: when it landed first and with which batch, where a replay brought it back.
     """
 
     feed: Feed
@@ -43,6 +44,12 @@ class Version:
     detail: str
     rule: str | None = None
     transform: str | None = None
+    first: tuple[str, Offset] | None = None
+
+    @property
+    def read(self) -> tuple[str, Offset]:
+        """When it was read from the source, and with which batch."""
+        return self.first or (self.at, self.batch)
 
     @property
     def place(self) -> str:
@@ -52,9 +59,16 @@ class Version:
 
     @property
     def age(self) -> tuple[Any, ...]:
-        """What decides between versions of one key: the newest cursor, then the later batch, then the later row."""
+        """What decides between versions of one key: the newest cursor, then what was read later, then the later row."""
         cursor = self.seen.cursor
-        return (cursor is not None, cursor.order if cursor else 0, self.at, self.batch, self.seen.file, self.seen.row)
+        return (
+            cursor is not None,
+            cursor.order if cursor else 0,
+            *self.read,
+            self.batch,
+            self.seen.file,
+            self.seen.row,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
