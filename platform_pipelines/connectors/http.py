@@ -83,25 +83,15 @@ class HttpConnector(HttpSettings, Connector):
 
     def _plan(self, load: Load) -> Plan:
         table = self._table(load.table)
-        method = table.method or _METHODS[load.mode]
         where = f"Table `{load.table}`"
-        write = Operation(
-            method,
-            table.path,
-            table.body,
-            bare=method == "DELETE" and table.batch is None,
-            batch=table.batch,
-            absent=frozenset(table.missing) if load.mode in {"update", "delete"} else frozenset(),
-            existing=frozenset(table.existing),
-        )
+        gone = load.own and load.mode != load.declared
+        write = _found_gone(table, load) if gone else _writing(table, load)
         delete = write if load.mode == "delete" else _deleting(table)
         deletes = load.mode == "delete" or (load.delete_field is not None and load.delete_action == "hard")
         if deletes and not _is_about_one(delete):
-            msg = (
-                f"{where} does not say which record is to be deleted: {delete.method} {delete.path} would be about all "
-                "of them. Name a column in `path` or `delete.path`, such as `/contacts/{id}`, or in a body."
-            )
-            raise SpecError(msg)
+            raise SpecError(_about_all(where, "deleted", "`path`, `delete.path` or `delete.body`", delete))
+        if gone and not deletes and not has_places(write.path):
+            raise SpecError(_about_all(where, "marked as deleted", "`path`", write))
         check_names([write.path, write.body, delete.path, delete.body], load.schema.names, where)
         header = None if table.idempotency == NO_KEY else table.idempotency
         params = tuple(table.params.items())
@@ -117,6 +107,29 @@ class HttpConnector(HttpSettings, Connector):
         return found
 
 
+def _writing(table: HttpTable, load: Load) -> Operation:
+    method = table.method or _METHODS[load.mode]
+    return Operation(
+        method,
+        table.path,
+        table.body,
+        bare=method == "DELETE" and table.batch is None,
+        batch=table.batch,
+        absent=frozenset(table.missing) if load.mode in {"update", "delete"} else frozenset(),
+        existing=frozenset(table.existing),
+    )
+
+
+def _found_gone(table: HttpTable, load: Load) -> Operation:
+    """How keys found gone at the source are sent to a table that is written in another way: one request each.
+
+    All that is known of such a record is its key, and the mark where it is to be marked.
+    """
+    if load.mode == "delete":
+        return _deleting(table)
+    return Operation("PATCH", table.path, None, absent=frozenset(table.missing))
+
+
 def _deleting(table: HttpTable) -> Operation:
     """How rows of a write that are deletes are sent: one request each."""
     said = table.delete
@@ -126,6 +139,13 @@ def _deleting(table: HttpTable) -> Operation:
         said.body if said else None,
         bare=True,
         absent=frozenset(table.missing),
+    )
+
+
+def _about_all(where: str, done: str, places: str, operation: Operation) -> str:
+    return (
+        f"{where} does not say which record is to be {done}: {operation.method} {operation.path} would be about all "
+        f"of them. Name a column in {places}, such as `/contacts/{{id}}`."
     )
 
 

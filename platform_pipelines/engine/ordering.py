@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from platform_pipelines.engine.loading import Pending, Target
-    from platform_pipelines.model import Receipt
+    from platform_pipelines.model import Mode, Receipt
     from platform_pipelines.store import Manifest
 
 
@@ -48,7 +48,8 @@ def ordered(target: Target, group: Pending, schema: pa.Schema, rows: int) -> Loa
     order = planned_load(target, schema, group.previous)
     if group.batches[0][0].kind == "deletes":
         # what the rows carry says how they were meant when they were found gone, whatever the YAML says now
-        order = replace(order, mode="update" if DELETED_AT in schema.names else "delete", cursor=None, own=True)
+        mode: Mode = "update" if DELETED_AT in schema.names else "delete"
+        order = replace(order, mode=mode, cursor=None, own=True, declared=spec.mode)
     last = group.batches[-1][0]
     return replace(
         order,

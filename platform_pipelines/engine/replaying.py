@@ -3,7 +3,7 @@
 Rows that the rules rejected, and records that never became rows, make one batch.
 Rows that a transform stopped make one for each place where they were stopped and
 each schema they have, for they go on from there. Rows read before keys were found
-gone and rows read after it stay apart, and where there is no cursor, rows of
+gone and rows read after it stay apart, and where cursors may be NULL, rows of
 different batches: so a replay has an age, see ``overtaken``. A batch's manifest says which
 files of dead letters it took up, and so each is taken up once. Judging and loading
 are left to ``deadletters``.
@@ -145,7 +145,8 @@ def _ages(context: Context, log: FeedLog, verdicts: list[Verdict]) -> dict[int, 
     read = {verdict.sequence: of_replays.get(verdict.sequence, verdict.sequence) for verdict in verdicts}
     if all(destination.mode not in KEYED for destination in context.pipeline.destinations):
         return dict.fromkeys(read, 0)
-    if context.pipeline.source.cursor is None:
+    cursor = context.pipeline.source.cursor
+    if cursor is not None and cursor.on_missing == "include":
         return read
     if not detects(context.pipeline):
         return dict.fromkeys(read, 0)
