@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
 from platform_pipelines.engine.ordercolumn import order_column
+from platform_pipelines.relations import columns, comparable
 from platform_pipelines.rowfiles import RowFiles
 from platform_pipelines.rowsql import FILE, ROW, placed
 from platform_pipelines.store.passed import passed
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 BATCH = "_pipelines_batch_number"
 #: the column of a relation of versions that says of which batch they are
 SEQUENCE = "_pipelines_sequence"
+VERSION, ORIGIN = "_pipelines_version", "_pipelines_origin"
 #: the view of rows to be loaded
 INCOMING = "incoming"
 #: the temporary table of :meth:`Arrivals.find_overtaken`, with the places of the rows
@@ -121,18 +123,35 @@ class Arrivals:
         Raises:
             StoreCorrupt: a batch file was changed.
         """
-        run, keys = self.connection.execute, ", ".join(duck.quote(name) for name in self.spec.key)
+        run, mine = self.connection.execute, columns(self.connection, INCOMING)
         run(f"create or replace temp table found as select {FILE}, {ROW} from {INCOMING} limit 0")
         table = ", ".join(f"({number}, {each.before}, {each.origin})" for number, each in lates.items())
         for column, rivals in self._rivals(lates).items():
+            run(f"create or replace temp view versions as {_versions(rivals, self.spec.key, column)}")
+            theirs = columns(self.connection, "versions")
+            same = _same(self.spec.key, ("l", mine), ("r", theirs))
+            newer = f"r.{ORIGIN} > o.origin" if column is None else self._newer(mine, theirs[VERSION])
             run(
                 f"insert into found select l.{FILE}, l.{ROW} from {INCOMING} l "
                 f"join (values {table}) o(number, before, origin) on l.{BATCH} = o.number "
-                f"join {_versions(rivals, self.spec.key, column, but)} r using ({keys}) "
-                f"where r.{SEQUENCE} < o.before and {_newer(column, self.cursor)}"
+                f"join versions r on {same} where r.{SEQUENCE} < o.before and {newer}{self._unless(but, theirs)}"
             )
         run(f"create or replace temp table {OVERTAKEN} as select distinct * from found")
         return int(run(f"select count(*) from {OVERTAKEN}").fetchall()[0][0])
+
+    def _newer(self, mine: Mapping[str, str], their_type: str) -> str:
+        """The condition that the version ``r`` is newer than the row ``l``: by cursor, else by what was read later."""
+        if self.cursor is None:
+            return f"r.{ORIGIN} > o.origin"
+        own = f"l.{duck.quote(self.cursor)}"
+        left, right = comparable(own, mine[self.cursor], f"r.{VERSION}", their_type)
+        return f"({right} > {left} or ((r.{VERSION} is null or {own} is null) and r.{ORIGIN} > o.origin))"
+
+    def _unless(self, but: str | None, theirs: Mapping[str, str]) -> str:
+        if but is None:
+            return ""
+        same = _same(self.spec.key, ("b", columns(self.connection, but)), ("r", theirs))
+        return f" and not exists (select 1 from {but} b where b.{SEQUENCE} = r.{SEQUENCE} and {same})"
 
     def _rivals(self, lates: Mapping[int, Late]) -> dict[str | None, list[_Rival]]:
         """Batches whose rows may have overtaken the late ones, by the column that orders versions in them."""
@@ -158,45 +177,40 @@ class Arrivals:
         return all((folder / file.path).exists() for file in verdict.files)
 
 
-def _newer(column: str | None, cursor: str | None) -> str:
-    """The condition that the version ``r`` is newer than the row ``l``: by cursor, else by what was read later."""
-    later = "r._pipelines_origin > o.origin"
-    if column is None or cursor is None:
-        return later
-    mine = f"l.{duck.quote(cursor)}"
-    return f"(r._pipelines_version > {mine} or ((r._pipelines_version is null or {mine} is null) and {later}))"
+def _same(key: Sequence[str], left: tuple[str, Mapping[str, str]], right: tuple[str, Mapping[str, str]]) -> str:
+    """The condition that two relations have the same key, whatever types it had in their batches."""
+    (one, of_one), (other, of_other) = left, right
+    quoted = {name: duck.quote(name) for name in key}
+    pairs = [comparable(f"{one}.{q}", of_one[name], f"{other}.{q}", of_other[name]) for name, q in quoted.items()]
+    return " and ".join(f"{mine} = {theirs}" for mine, theirs in pairs)
 
 
-def _versions(rivals: list[_Rival], key: Sequence[str], column: str | None, but: str | None) -> str:
+def _versions(rivals: list[_Rival], key: Sequence[str], column: str | None) -> str:
     """The versions that rivals hold: key, cursor, batch and the batch that read them."""
     keys = ", ".join(f"f.{duck.quote(name)}" for name in key)
     each_file = [rival for rival in rivals for _ in rival.rows.paths]
     table = ", ".join(f"({number}, {each.sequence}, {each.origin})" for number, each in enumerate(each_file))
     version = "null" if column is None else f"f.{duck.quote(column)}"
-    same = " and ".join(f"b.{duck.quote(name)} = f.{duck.quote(name)}" for name in key)
-    unless = f"where not exists (select 1 from {but} b where b.{SEQUENCE} = o.sequence and {same})" if but else ""
     return (
-        f"(select {keys}, {version} as _pipelines_version, o.sequence as {SEQUENCE}, "
-        f"o.origin as _pipelines_origin from {placed(RowFiles.joined(rival.rows for rival in rivals))} f "
-        f"join (values {table}) o(number, sequence, origin) on o.number = f.{FILE} {unless})"
+        f"select {keys}, {version} as {VERSION}, o.sequence as {SEQUENCE}, o.origin as {ORIGIN} "
+        f"from {placed(RowFiles.joined(rival.rows for rival in rivals))} f "
+        f"join (values {table}) o(number, sequence, origin) on o.number = f.{FILE}"
     )
 
 
 def _before(log: FeedLog, late: Late, sealed: set[int]) -> Iterator[int]:
-    """Sequences before the late rows, newest first, as long as one may hold a newer version."""
-    for sequence in sorted(sealed, reverse=True):
-        if sequence >= late.before:
-            continue
-        if sequence < late.origin and _is_below(log.manifest(late.epoch, sequence).watermark, late.low):
-            return
-        yield sequence
+    """Sequences before the late rows, newest first, that may hold a newer version."""
+    for sequence in sorted((number for number in sealed if number < late.before), reverse=True):
+        manifest = log.manifest(late.epoch, sequence) if sequence < late.origin and late.low else None
+        if manifest is not None and _is_below(manifest.watermark, late.low):
+            return  # so are all batches before
+        if manifest is None or manifest.kind == "replay" or not _is_below(manifest.cursor_high, late.low):
+            yield sequence
 
 
-def _is_below(watermark: Cursor | None, low: Cursor | None) -> bool:
-    """Whether all that was read up to a watermark is older than what begins at ``low``."""
-    if watermark is None or low is None or watermark.kind != low.kind:
-        return False
-    return low.at_least(watermark)
+def _is_below(cursor: Cursor | None, low: Cursor | None) -> bool:
+    """Whether what ends with a cursor is older than what begins at ``low``."""
+    return cursor is not None and low is not None and cursor.kind == low.kind and low.at_least(cursor)
 
 
 def _low(log: FeedLog, manifest: Manifest) -> Cursor | None:

@@ -49,7 +49,7 @@ class Site:
     def __init__(self, root: Path, sink: Sink) -> None:
         self.root, self.sink = root, sink
         self.mode = "mode: merge, key: [id]"
-        self.source, self.values = [CURSOR], ""
+        self.source, self.values, self.transforms = [CURSOR], "", ""
         for folder in ("defs", "in"):
             (root / folder).mkdir()
         (root / "workspace.yaml").write_text("")
@@ -61,7 +61,7 @@ class Site:
         (self.root / "defs" / "contacts.yaml").write_text(
             "name: contacts\n"
             f"source: {{connector: drops, stream: '*.jsonl', mode: incremental, {', '.join(self.source)}}}\n"
-            f"{rules}\ndestinations:\n"
+            f"{self.transforms}\n{rules}\ndestinations:\n"
             f"  - {{connector: crm, table: {table}, {self.mode}}}\n"
             f"  - {{connector: warehouse, table: contacts, {self.mode}}}\n"
         )
@@ -267,3 +267,13 @@ def test_a_replay_that_broke_off_goes_on_behind_a_run(site: Site, monkeypatch: p
     journals = list((site.root / ".pipelines").rglob("*.jsonl"))
     site.run(*rows, row("new", 2, left), row("last", 3, 9))
     assert len([path for path in (site.root / ".pipelines").rglob("*.jsonl") if path in journals]) <= 1
+
+
+def test_a_key_that_became_text_is_still_the_same_key(site: Site) -> None:
+    site.refuse("old")
+    site.run(row("old", 1), row("old", 1, 2))
+    site.transforms = "transforms: [{sql: 'select * replace (cast(id as varchar) as id) from input'}]"
+    assert site.run(row("new", 2), row("old", 1, 2)).destinations["crm"].status == "success"
+    site.refuse()
+    replay_dead_letters(site.project(), "contacts")
+    assert site.sent() == {"1": "new", "2": "old"}
