@@ -1,15 +1,16 @@
 """Keeps modules out of a process that runs one pipeline which has no use for them.
 
 pyarrow and DuckDB import pandas wherever it is installed, be it to make one
-scalar or to read one Arrow table; pyarrow imports numpy and dateutil, DuckDB
-Arrow's data sets, httpx its own command line. Together that costs a run most of
-a second. All do without where these are not installed, so that is what they are
+scalar or to read one Arrow table; pyarrow imports numpy, dateutil and its own
+clients of cloud stores, DuckDB Arrow's data sets, httpx its own command line.
+Together that costs a run most of a second. All do without where these are not installed, so that is what they are
 told here. Only for a process that ends with its run: what they once could not
 import they do not ask for again. See decisions 0013 and 0014.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _CONNECTORS = frozenset({"duckdb", "files", "hubspot", "logger", "postgres", "rest"})
 #: DuckDB reads Arrow's streams as they come where there are no data sets; pyarrow asks dateutil for intervals alone
 _WITH_PANDAS = {"pandas", "pyarrow.dataset", "dateutil"}
+#: nor do they open other files than local ones
+_STORES = {"pyarrow._azurefs", "pyarrow._gcsfs", "pyarrow._hdfs", "pyarrow._s3fs"}
 _TRANSFORMS = frozenset({"aggregate", "filter", "join", "map", "mask", "sql"})
 
 
@@ -40,8 +43,13 @@ class _Absent:
 
 
 def process_is_ours() -> None:
-    """Say that this process does nothing but one command."""
+    """Say that this process does nothing but one command.
+
+    pydantic then does not read what all installed packages offer, to find plug-ins of its own among it; whoever
+    has one sets ``PYDANTIC_DISABLE_PLUGINS`` to nothing. See https://docs.pydantic.dev/latest/concepts/plugins.
+    """
     _Absent.allowed = True
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def without_unneeded(project: Project, pipeline: PipelineSpec) -> None:
@@ -51,7 +59,7 @@ def without_unneeded(project: Project, pipeline: PipelineSpec) -> None:
     sys.meta_path.insert(0, _Absent)
     if "pandas" in sys.modules or _may_want_pandas(project, pipeline):
         return
-    _Absent.names |= _WITH_PANDAS
+    _Absent.names |= _WITH_PANDAS | _STORES
     if "numpy" not in sys.modules:
         _Absent.names.add("numpy")
 

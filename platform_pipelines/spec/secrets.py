@@ -9,7 +9,6 @@ in messages, logs and metadata written by others.
 from __future__ import annotations
 
 import base64
-import html
 import json
 import os
 import re
@@ -119,6 +118,8 @@ def _remember(secrets: set[str]) -> None:
 
 def _appearances(secret: str) -> set[str]:
     """Every way in which drivers, servers and formatters write a text."""
+    import html
+
     encoded = {quote(secret, safe=""), quote(secret), quote_plus(secret)}
     encoded |= {_lower_escapes(each) for each in encoded}
     escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}

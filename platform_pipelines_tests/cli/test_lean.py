@@ -62,16 +62,25 @@ source: {connector: drops, stream: orders.csv, mode: full_refresh}
 transforms: [{function: "own_functions:tidy"}]
 destinations: [{connector: warehouse, table: raw.tidy, mode: replace}]
 """
+_PLUG_IN = """
+import sys
+
+print("plugged in", file=sys.stderr)
+
+
+class plugin:
+    new_schema_validator = lambda *_: (None, None, None)
+"""
 _FUNCTION = """
 def tidy(frame):
     return frame[frame["id"] > 1]
 """
 
 
-def _run(folder: Folder, name: str) -> tuple[int, str]:
-    environment = folder.environment() | {"PYTHONPROFILEIMPORTTIME": "1"}
+def _run(folder: Folder, name: str, *, words: tuple[str, ...] = ("--json",), **variables: str) -> tuple[int, str]:
+    environment = folder.environment() | {"PYTHONPROFILEIMPORTTIME": "1"} | variables
     environment["PYTHONPATH"] = f"{folder.root}:{environment['PYTHONPATH']}"
-    process = folder.start("run", name, "--json", env=environment)
+    process = folder.start("run", name, *words, env=environment)
     _, said = process.communicate(timeout=120)
     return process.returncode, said.decode()
 
@@ -120,6 +129,23 @@ def test_rules_of_every_kind_do_without_numpy(orders: Folder) -> None:
         (6, ("code_form", "code_odd")),
         (7.5, ("once",)),
     }
+
+
+def test_a_run_that_no_terminal_shows_does_without_rich_and_cloud_stores(orders: Folder) -> None:
+    code, said = _run(orders, "orders", words=(), PYTHONPROFILEIMPORTTIME="", PYTHONVERBOSE="1")
+    assert code == 0, said[-3000:]
+    assert "import 'pyarrow._fs'" in said
+    assert not re.findall(r"import '(?:rich\.console|pyarrow\._(?:s3|gcs|azure|hd)fs)'", said)
+
+
+def test_plug_ins_of_pydantic_are_not_looked_for_unless_somebody_says_so(orders: Folder) -> None:
+    orders.write("plugged-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: plugged\nVersion: 1\n")
+    orders.write("plugged-1.dist-info/entry_points.txt", "[pydantic]\nplugged = plugged_in:plugin\n")
+    orders.write("plugged_in.py", _PLUG_IN)
+    for variables, found in (({}, False), ({"PYDANTIC_DISABLE_PLUGINS": ""}, True)):
+        code, said = _run(orders, "orders", **variables)
+        assert code == 0, said[-3000:]
+        assert ("plugged in" in said) is found
 
 
 def test_a_function_gets_its_frame(orders: Folder) -> None:
