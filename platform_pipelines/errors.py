@@ -7,6 +7,7 @@
     │   └── SecretError      a secret reference that does not resolve
     ├── DataError            fix the data, or change what the YAML declares  exit 1
     │   ├── CursorError      cursor missing, NULL, or of a new type
+    │   │   └── BoundMismatch  a bound that the cursor field does not compare with
     │   ├── SchemaDrift      the schema contract refuses a change
     │   ├── GateClosed       the quality gate held a batch                   exit 3
     │   ├── DeletesRefused   more rows are gone at the source than is allowed
@@ -92,6 +93,21 @@ class DataError(PipelinesError):
 
 class CursorError(DataError):
     """The cursor field is missing, NULL where it must not be, or of a new type."""
+
+
+class BoundMismatch(CursorError):
+    """A bound of a read and the cursor field are of types that do not compare.
+
+    Args:
+        what: which types, as a sentence; whoever knows where the bound comes from says what to mend.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(
+            f"{what} If the source changed the type of its cursor field, start over with "
+            "`pipelines run NAME --full-refresh`."
+        )
 
 
 class SchemaDrift(DataError):

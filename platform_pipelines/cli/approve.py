@@ -10,6 +10,7 @@ import click
 from platform_pipelines.cli.options import json_option, partition_option, pipeline_argument
 from platform_pipelines.cli.output import note, write, write_json
 from platform_pipelines.cli.project import load_project
+from platform_pipelines.errors import UsageError
 
 if TYPE_CHECKING:
     from platform_pipelines.store.approvals import Request
@@ -28,6 +29,13 @@ def command(name: str, token: str | None, partition: str | None, by: str | None,
     """
     from platform_pipelines.engine import approve, waiting
 
+    if token is None and (partition is not None or by is not None):
+        option = "--partition" if partition is not None else "--by"
+        msg = f"`{option}` goes with a TOKEN. See what waits, and the tokens: `pipelines approve {name}`."
+        raise UsageError(msg)
+    if by is not None and not by.strip():
+        msg = "`--by` is empty. Say who approves, or leave it out: then it is the user of this process."
+        raise UsageError(msg)
     project = load_project(name)
     if token is None:
         _show(name, waiting(project, name), as_json=as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from platform_pipelines.cli.finish import finish
-from platform_pipelines.cli.options import json_option, pipeline_argument
+from platform_pipelines.cli.options import Count, json_option, pipeline_argument
 from platform_pipelines.cli.output import note, write, write_json
 from platform_pipelines.cli.project import load_project
 from platform_pipelines.errors import UsageError
@@ -23,7 +23,7 @@ SHOWN = 20
 @pipeline_argument
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=Count(),
     metavar="N",
     help=f"Show at most N records (default {SHOWN}; all with --json).",
 )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--domain", metavar="DOMAIN", help="Asset group, and folder of the file.")
 def command(name: str, connector: str | None, stream: str | None, destination: str | None, domain: str | None) -> None:
     """Write a commented starter for pipeline NAME into the folder of pipelines."""
-    _check_name(name)
+    _check(name, domain, stream)
     folder = defs_folder()
     connectors = folder / "connectors.yaml"
     path = folder / (domain or "") / f"{name}.yaml"
@@ -52,13 +52,20 @@ def command(name: str, connector: str | None, stream: str | None, destination: s
     note(starter.next_steps(name, path, source))
 
 
-def _check_name(name: str) -> None:
-    from platform_pipelines.spec.names import pipeline_name
+def _check(name: str, domain: str | None, stream: str | None) -> None:
+    from platform_pipelines.spec.names import group_name, pipeline_name
 
+    option = "NAME"
     try:
         pipeline_name(name)
+        option = "--domain"
+        group_name(domain if domain is not None else "default")
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        msg = f"`{option}`: {error}"
+        raise UsageError(msg) from error
+    if stream is not None and not stream.strip():
+        msg = "`--stream` is empty. Name a table, an endpoint or a glob, or leave it out."
+        raise UsageError(msg)
 
 
 def _catalog(folder: Path, connectors: Path) -> Catalog:

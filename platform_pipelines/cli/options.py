@@ -8,6 +8,26 @@ import click
 
 from platform_pipelines.errors import UsageError
 
+
+class Count(click.IntRange):
+    """A whole number from 1 to what 32 bits hold: libraries that count rows take no more."""
+
+    _MOST = 2**31 - 1
+
+    def __init__(self) -> None:
+        super().__init__(min=1, max=self._MOST)
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number that was typed; what is none, or out of reach, is a usage error."""
+        try:
+            number = int(value)
+        except ValueError:
+            number = 0
+        if not 1 <= number <= self._MOST:
+            self.fail(f"{value!r} is not allowed. Write a whole number from 1 to {self._MOST}.", param, ctx)
+        return number
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout, for machines.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 partition_option = click.option("--partition", metavar="KEY", help="One partition, by its key.")

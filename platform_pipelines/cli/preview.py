@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from platform_pipelines.cli.options import json_option, partition_option, pipeline_argument
+from platform_pipelines.cli.options import Count, json_option, partition_option, pipeline_argument
 from platform_pipelines.cli.output import note, write, write_json
 from platform_pipelines.cli.project import load_project
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("preview", short_help="Show the first records after transforms and rules.")
 @pipeline_argument
-@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="Records read.")
+@click.option("--limit", type=Count(), default=10, show_default=True, metavar="N", help="Records read.")
 @partition_option
 @json_option
 def command(name: str, limit: int, partition: str | None, *, as_json: bool) -> None:

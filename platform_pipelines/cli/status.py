@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from platform_pipelines.cli.options import json_option
+from platform_pipelines.cli.options import Count, json_option
 from platform_pipelines.cli.output import note, write, write_json
 from platform_pipelines.cli.project import load_project
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("status", short_help="Show what ran when and how it ended.")
 @click.argument("name", metavar="[NAME]", required=False)
-@click.option("--page", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="20 runs a page.")
+@click.option("--page", type=Count(), default=1, show_default=True, metavar="N", help="20 runs a page.")
 @json_option
 def command(name: str | None, page: int, *, as_json: bool) -> None:
     """Show runs, newest first: all, those of pipeline NAME, or the one whose token is NAME."""

@@ -13,7 +13,7 @@ from platform_pipelines.engine.boundary import Boundary
 from platform_pipelines.engine.context import stamp
 from platform_pipelines.engine.masking import unmasked
 from platform_pipelines.engine.offsets import highest_epoch
-from platform_pipelines.errors import UsageError
+from platform_pipelines.errors import CursorError, SpecError, UsageError
 from platform_pipelines.model import Stream, Window
 
 if TYPE_CHECKING:
@@ -161,8 +161,17 @@ def _bounds(context: Context, previous: Manifest | None) -> tuple[Cursor | None,
     if watermark is not None:
         return windows.reread_from(watermark, cursor), None
     if cursor.initial is not None:
-        return windows.written(cursor.initial, None), None
+        return _initial(context, cursor.initial), None
     return None, None
+
+
+def _initial(context: Context, text: str) -> Cursor:
+    try:
+        return windows.written(text, None)
+    except CursorError as error:
+        spec = context.pipeline
+        msg = f"`cursor.initial` of pipeline `{spec.name}`: {error}"
+        raise SpecError(msg, file=spec.file, line=spec.line) from error
 
 
 def boundary_of(context: Context, extract: Extract) -> Boundary:

@@ -14,6 +14,7 @@ from platform_pipelines.connectors.base import Source
 from platform_pipelines.cursor import kind_of
 from platform_pipelines.engine import approval
 from platform_pipelines.engine import window as windows
+from platform_pipelines.engine.askedwindow import blaming_who_wrote_it
 from platform_pipelines.engine.context import Progress, stamp
 from platform_pipelines.engine.extract import boundary_of, decide
 from platform_pipelines.engine.masking import LandingMask
@@ -81,10 +82,11 @@ def _recorded(context: Context, landed: Landed, started: float) -> Landed:
 def _extracted(context: Context, log: FeedLog) -> Landed:
     extract = decide(context, log)
     source = readable(context)
-    try:
-        landed, mask = _read(context, log, extract, source, restartable=extract.resume is None)
-    except StartOver:
-        landed, mask = _read(context, log, extract, source, restartable=False)
+    with blaming_who_wrote_it(context, extract.watermark):
+        try:
+            landed, mask = _read(context, log, extract, source, restartable=extract.resume is None)
+        except StartOver:
+            landed, mask = _read(context, log, extract, source, restartable=False)
     landed = dataclasses.replace(landed, transforms=mask.outcomes)
     try:
         return with_deletes(landed, land_deletes(context, log, extract, source))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.connectors.base import Evolvable, Plannable
+from platform_pipelines.engine.askedwindow import blaming_who_wrote_it
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.extract import expected_stream, preview_window
 from platform_pipelines.engine.incoming import markable
@@ -74,7 +75,8 @@ def plan(project: Project, name: str, partition: str | None = None, *, full_refr
     window = preview_window(context, feed, previous)
     stream = expected_stream(context, previous)
     source = context.source
-    read = source.plan_read(stream, window) if isinstance(source, Plannable) else None
+    with blaming_who_wrote_it(context, previous.watermark if previous else None):
+        read = source.plan_read(stream, window) if isinstance(source, Plannable) else None
     plans = _load_plans(context, feed)
     return PlanReport(
         feed=feed,

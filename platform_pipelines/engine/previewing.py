@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
+from platform_pipelines.engine.askedwindow import blaming_who_wrote_it
 from platform_pipelines.engine.context import Context, utc_now
 from platform_pipelines.engine.extract import expected_stream, preview_boundary, preview_window, rereads
 from platform_pipelines.engine.holdings import holdings
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from platform_pipelines.engine.project import Project
     from platform_pipelines.model import Feed
     from platform_pipelines.outcomes import RuleOutcome, TransformOutcome
+    from platform_pipelines.store import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def preview(project: Project, name: str, limit: int = 10, partition: str | None 
 
     Raises:
         UsageError: no such pipeline or partition.
+        SpecError: ``cursor.initial`` is no value of the cursor.
         ConnectError: the source cannot be reached.
         InvalidData: a transform failed.
     """
@@ -95,7 +98,9 @@ def default_feed(context: Context, partition: str | None) -> Feed:
 
 def preview_rows(context: Context, feed: Feed, limit: int) -> PreviewReport:
     """See :func:`preview`."""
-    table, rejected = _first_rows(context, feed, limit)
+    previous = _previous(context, feed)
+    with blaming_who_wrote_it(context, previous.watermark if previous else None):
+        table, rejected = _first_rows(context, previous, feed, limit)
     if table is None:
         return PreviewReport(context.pipeline.name, rejected=tuple(rejected), read=len(rejected))
     kept = _Kept(list(rejected))
@@ -159,13 +164,18 @@ class _Kept:
             self.rejected.append({"record": row, "rule": rule, "reason": reason})
 
 
-def _first_rows(context: Context, feed: Feed, limit: int) -> tuple[pa.Table | None, list[dict[str, Any]]]:
+def _previous(context: Context, feed: Feed) -> Manifest | None:
+    log = context.log(feed)
+    epochs = log.epochs()
+    return log.last(epochs[-1]) if epochs else None
+
+
+def _first_rows(
+    context: Context, previous: Manifest | None, feed: Feed, limit: int
+) -> tuple[pa.Table | None, list[dict[str, Any]]]:
     import pyarrow as pa
 
     source = readable(context)
-    log = context.log(feed)
-    epochs = log.epochs()
-    previous = log.last(epochs[-1]) if epochs else None
     window = preview_window(context, feed, previous)
     batches: list[pa.RecordBatch] = []
     rejected: list[dict[str, Any]] = []

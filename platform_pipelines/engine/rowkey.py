@@ -7,17 +7,22 @@ key. A value that holds a comma or a quote stands in double quotes, as in CSV.
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.duck import literal, quote
 from platform_pipelines.errors import UsageError
 from platform_pipelines.relations import family
+from platform_pipelines.spec.nearest import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from platform_pipelines.spec import PipelineSpec
+
+#: what a person means as the name of a column, before ``=``
+_COLUMN = re.compile(r"\s*[A-Za-z_]\w*\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +76,25 @@ def parse_key(spec: PipelineSpec, text: str, columns: Collection[str]) -> RowKey
     keys = {destination.key: destination.name for destination in spec.destinations if destination.key}
     for key in keys:
         if len(key) == len(items):
+            _check_named(spec, text, pairs, columns)
             return RowKey(dict(zip(key, items, strict=True)))
     listed = " or ".join(f"{', '.join(key)} (destination `{name}`)" for key, name in keys.items()) or "none is declared"
     msg = (
         f"{text!r} is no key of `{spec.name}`. Keys: {listed}. Write values in the key's order, such as `1,2`, or name "
         f"columns, such as `a=1,b=2`. Columns: {', '.join(sorted(columns)) or 'none have landed yet'}."
+    )
+    raise UsageError(msg)
+
+
+def _check_named(spec: PipelineSpec, text: str, pairs: list[tuple[str, str, str]], columns: Collection[str]) -> None:
+    """Refuse values that all look like columns with values, some of them misspelt: no row would have them."""
+    unknown = [name for name, _, _ in pairs if name.strip() not in columns]
+    if not unknown or not all(sign and value and _COLUMN.fullmatch(name) for name, sign, value in pairs):
+        return
+    keyed = next(d.key for d in spec.destinations if d.key)
+    msg = (
+        f"{text!r} names no column of `{spec.name}` as `{unknown[0]}`. {allowed(unknown[0], sorted(columns))} If it is "
+        f"a value of the key that holds `=`, name its column: `{keyed[0]}={text}`."
     )
     raise UsageError(msg)
 

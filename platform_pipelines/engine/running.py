@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
+from platform_pipelines.engine.askedwindow import resolve_window
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.faults import as_ours
 from platform_pipelines.engine.holding import Holding
@@ -20,7 +21,7 @@ from platform_pipelines.engine.landing import land
 from platform_pipelines.engine.loading import load
 from platform_pipelines.engine.reconciling import unreconciled
 from platform_pipelines.engine.report import Landed, Validated
-from platform_pipelines.engine.scope import feeds_to_run, resolve_window
+from platform_pipelines.engine.scope import feeds_to_run
 from platform_pipelines.engine.summary import Outcome, summarize
 from platform_pipelines.engine.told import Told
 from platform_pipelines.engine.validation import validate
@@ -54,13 +55,14 @@ def run(project: Project, request: RunRequest) -> RunReport:
     targets = _targets([d.name for d in spec.destinations], request)
     told = Told(project, spec.name)
     feeds = feeds_to_run(project, spec, request, told)
+    window = resolve_window(spec, request, told)
     project.store.check_writable()
     context = Context(
         project=project,
         pipeline=spec,
         token=request.token,
         full_refresh=request.full_refresh,
-        window=resolve_window(spec, request),
+        window=window,
         allow_destructive=request.allow_destructive,
         progress=request.progress,
     )

@@ -1,13 +1,13 @@
-"""Which feeds a run works on, and which cursor window it re-reads."""
+"""Which feeds a run works on; the cursor window that it re-reads is left to ``askedwindow``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from platform_pipelines.engine.context import utc_now
-from platform_pipelines.engine.window import guess_kind, written
 from platform_pipelines.errors import UsageError
 from platform_pipelines.model import Feed
+from platform_pipelines.spec.feeds import listed
 
 if TYPE_CHECKING:
     from platform_pipelines.engine.context import Context
@@ -63,35 +63,6 @@ def _chosen(project: Project, spec: PipelineSpec, request: RunRequest, told: Tol
     return _due(spec, told, everything=request.full_refresh)
 
 
-def resolve_window(spec: PipelineSpec, request: RunRequest) -> tuple[str, str] | None:
-    """The cursor window [A, B) to read again; None for an ordinary read.
-
-    Raises:
-        UsageError: the pipeline has no cursor to bound, or a destination would double rows.
-    """
-    if request.window_from is None or request.window_to is None or spec.partitions is not None:
-        return None
-    if spec.source.mode != "incremental" or spec.source.cursor is None:
-        msg = (
-            f"Pipeline `{spec.name}` reads everything each time (mode {spec.source.mode}); `--from/--to` needs "
-            "partitions by time or `mode: incremental` with a cursor."
-        )
-        raise UsageError(msg)
-    appending = [d.name for d in spec.destinations if d.mode == "append"]
-    if appending:
-        msg = (
-            f"Reading a window again would double rows in {', '.join(appending)} (mode append). "
-            "Use mode merge with a key, or start over with `--full-refresh`."
-        )
-        raise UsageError(msg)
-    kinds = {guess_kind(request.window_from), guess_kind(request.window_to)}
-    if len(kinds) == 1:
-        begin, end = written(request.window_from, None), written(request.window_to, None)
-        if begin.at_least(end):
-            raise UsageError(_empty_range(request.window_from, request.window_to))
-    return request.window_from, request.window_to
-
-
 def _check_range(request: RunRequest) -> None:
     if (request.window_from is None) != (request.window_to is None):
         msg = "`--from` and `--to` go together: the range is half-open, from inclusive, to exclusive."
@@ -111,12 +82,9 @@ def _between(spec: PipelineSpec, begin: str, end: str) -> list[Feed]:
         raise UsageError(msg)
     keys = partitions.keys_between(begin, end)
     if not keys:
-        raise UsageError(_empty_range(begin, end))
+        msg = f"No partition of `{spec.name}` lies in the range [{begin}, {end}). {listed(spec, utc_now())}"
+        raise UsageError(msg)
     return [Feed(spec.name, key) for key in keys]
-
-
-def _empty_range(begin: str, end: str) -> str:
-    return f"The range [{begin}, {end}) holds nothing: `--from` is inclusive, `--to` is exclusive and must be later."
 
 
 def _held(project: Project, feed: Feed) -> bool:

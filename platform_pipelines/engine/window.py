@@ -55,6 +55,16 @@ def written(text: str, like: Cursor | None) -> Cursor:
     return Cursor.parse(text, kind)
 
 
+def instant(cursor: Cursor, zone: ZoneInfo) -> int:
+    """Nanoseconds since 1970 (UTC) of a date, timestamp or instant; one without zone is taken in ``zone``."""
+    if cursor.kind == "timestamptz":
+        return nanoseconds(cursor.text)
+    text = f"{cursor.text}T00:00:00" if cursor.kind == "date" else cursor.text
+    wall = dt.datetime.fromisoformat(text.partition(".")[0]).replace(tzinfo=zone)
+    offset = wall.utcoffset() or dt.timedelta()
+    return nanoseconds(text) - int(offset.total_seconds()) * _NANOS
+
+
 def check_kind(found: CursorKind, cursor: CursorSpec, watermark: Cursor | None, stream: str) -> None:
     """Make sure the cursor's type can be followed and is the one that was followed so far.
 

@@ -32,11 +32,12 @@ def feed(pipeline: PipelineSpec, key: str | None, now: dt.datetime) -> Feed:
         problem = f"Partition {key!r} lies in the future." if key else "A partition is needed."
     except UsageError as error:
         problem = error.message
-    keys = partitions.keys(now)
-    listed = (
-        f"There are {len(keys)}: {keys[0]} to {keys[-1]}.{nearest(key or '', keys[-500:])}"
-        if keys
-        else "There are none yet."
-    )
-    msg = f"Pipeline `{pipeline.name}`: {problem} {listed}"
+    near = nearest(key or "", partitions.keys(now)[-500:])
+    msg = f"Pipeline `{pipeline.name}`: {problem} {listed(pipeline, now)}{near}"
     raise UsageError(msg, file=pipeline.file, line=pipeline.line)
+
+
+def listed(pipeline: PipelineSpec, now: dt.datetime) -> str:
+    """Which partitions there are at ``now``, in a sentence."""
+    keys = pipeline.partitions.keys(now) if pipeline.partitions else []
+    return f"There are {len(keys)}: {keys[0]} to {keys[-1]}." if keys else "There are none yet."

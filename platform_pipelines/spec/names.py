@@ -67,7 +67,12 @@ def _destination_name(value: str) -> str:
     return value
 
 
-def _group_name(value: str) -> str:
+def group_name(value: str) -> str:
+    """A domain: segments with / between them.
+
+    Raises:
+        ValueError: a character is refused by Dagster as part of a group's name.
+    """
     if not _GROUP.fullmatch(value):
         msg = (
             f"{show(value)} is not allowed: Dagster takes letters, digits and _ in group names, with / between "
@@ -111,7 +116,7 @@ PipelineName = Annotated[
 DestinationName = Annotated[
     str, AfterValidator(_destination_name), WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_]+$"})
 ]
-GroupName = Annotated[str, AfterValidator(_group_name)]
+GroupName = Annotated[str, AfterValidator(group_name)]
 Owner = Annotated[str, AfterValidator(_owner)]
 Tags = Annotated[
     dict[str, str],

@@ -37,10 +37,10 @@ def moment(text: str, zone: ZoneInfo) -> dt.datetime:
     date, time, offset = match.groups()
     try:
         local = dt.datetime.fromisoformat(f"{date}T{time or '00:00'}{offset or ''}")
-    except ValueError as error:
+        return (local if offset else local.replace(tzinfo=zone)).astimezone(dt.UTC)
+    except (ValueError, OverflowError) as error:
         msg = f"{text!r} is not a date: {error}."
         raise ValueError(msg) from error
-    return (local if offset else local.replace(tzinfo=zone)).astimezone(dt.UTC)
 
 
 class TimePartitions(Frozen):
@@ -107,7 +107,7 @@ class TimePartitions(Frozen):
         if begin >= end:
             msg = f"The range from {low!r} to {high!r} is empty: its end is exclusive. Write the earlier end first."
             raise UsageError(msg)
-        first = max(self.first, calendar.floor(begin, self.by, self.zone))
+        first = self.first if begin <= self.first else calendar.floor(begin, self.by, self.zone)
         return self._keys(first, min(now or dt.datetime.now(dt.UTC), end - dt.timedelta(microseconds=1)))
 
     def slice(self, key: str) -> TimeSlice:
@@ -128,9 +128,10 @@ class TimePartitions(Frozen):
         zone, stop = self.zone, self.stop
         try:
             begin = moment(key, zone)
-        except ValueError:
+            period = calendar.floor(begin, self.by, zone), calendar.following(begin, self.by, zone)
+        except (ValueError, OverflowError):  # no date, or a period that begins or ends beyond the years 1 to 9999
             begin = None
-        if begin is None or self._key(begin) != key or calendar.floor(begin, self.by, zone) != begin:
+        if begin is None or self._key(begin) != key or period[0] != begin:
             msg = f"{key!r} is not the key of a partition by {self.by}. Keys look like {self._key(self.first)}."
             raise UsageError(msg)
         if begin < self.first or (stop is not None and begin >= stop):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from platform_pipelines.cursor import Cursor, nanoseconds
-from platform_pipelines.errors import CursorError, InvalidData
+from platform_pipelines.errors import BoundMismatch, CursorError, InvalidData
 from platform_pipelines.model import TimeSlice, ValueSlice
 
 if TYPE_CHECKING:
@@ -159,18 +159,15 @@ def _convert(cursor: Cursor, name: str, family: Family, zone: str) -> str:
     """The cursor's text as a value of the column's family.
 
     Raises:
-        CursorError: the two do not compare.
+        BoundMismatch: the two do not compare.
     """
     kind = cursor.kind
     if kind in _TIMES and family in _TIMES:
         return _convert_time(cursor, family, zone)
     if (kind in _NUMBERS and family in _NUMBERS) or (kind == "string" and family in {"string", "uuid"}):
         return cursor.text
-    msg = (
-        f"Cursor field {name!r} is of type {family} now, but the bound {cursor.text!r} is {kind}. If the source "
-        "changed the type of its cursor field, start over with `pipelines run NAME --full-refresh`."
-    )
-    raise CursorError(msg)
+    msg = f"Cursor field {name!r} is of type {family} now, but the bound {cursor.text!r} is {kind}."
+    raise BoundMismatch(msg)
 
 
 def _convert_time(cursor: Cursor, family: Family, zone: str) -> str:
