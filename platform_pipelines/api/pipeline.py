@@ -19,7 +19,8 @@ from platform_pipelines.engine import Project, RunRequest, run
 from platform_pipelines.errors import UsageError
 from platform_pipelines.spec.catalog import Catalog, find_root
 from platform_pipelines.spec.connector import ConnectorSpec
-from platform_pipelines.spec.loader import CONNECTORS, load_connectors, pipeline_from_config, pipeline_from_file
+from platform_pipelines.spec.loader import load_connectors, pipeline_from_config, pipeline_from_file
+from platform_pipelines.spec.place import files_in
 from platform_pipelines.store import Store
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Pipeline:
         """
         file = Path(path).expanduser()
         folders = file.absolute().parents
-        folder = next((f for f in folders if any((f / name).is_file() for name in CONNECTORS)), folders[0])
+        folder = next((f for f in folders if files_in(f)), folders[0])
         catalog = Catalog(find_root(Path.cwd()), folder, load_connectors(folder, capabilities))
         return cls._of(pipeline_from_file(file, catalog, capabilities), catalog, store)
 

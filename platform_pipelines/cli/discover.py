@@ -50,10 +50,13 @@ def _open(project: Project, name: str) -> Source:
     from platform_pipelines.connectors.base import Source
     from platform_pipelines.connectors.registry import open_connector
     from platform_pipelines.spec.nearest import allowed
+    from platform_pipelines.spec.place import place_of
 
     spec = project.catalog.connectors.get(name)
     if spec is None:
-        msg = f"Unknown connector `{name}` in {project.catalog.defs}. {allowed(name, project.catalog.connectors)}"
+        place = place_of(project.catalog.defs)
+        listed = allowed(name, project.catalog.connectors, none=place.missing)
+        msg = f"Unknown connector `{name}` in {place.file}. {listed} Add it there."
         raise UsageError(msg)
     connector = open_connector(spec, project.root, project.state)
     if not isinstance(connector, Source):

@@ -29,10 +29,9 @@ def command(name: str, connector: str | None, stream: str | None, destination: s
     """Write a commented starter for pipeline NAME into the folder of pipelines."""
     _check(name, domain, stream)
     folder = defs_folder()
-    connectors = folder / "connectors.yaml"
     path = folder / (domain or "") / f"{name}.yaml"
     with _writing(folder):
-        catalog = _catalog(folder, connectors)
+        catalog = _catalog(folder)
         _check_free(name, path, catalog)
         types = {key: spec.type for key, spec in catalog.connectors.items()}
         source = _choose(types, connector, "source")
@@ -68,10 +67,13 @@ def _check(name: str, domain: str | None, stream: str | None) -> None:
         raise UsageError(msg)
 
 
-def _catalog(folder: Path, connectors: Path) -> Catalog:
-    """What is declared already; a first ``connectors.yaml`` is written if there is none."""
+def _catalog(folder: Path) -> Catalog:
+    """What is declared already; a first ``connectors.yaml`` is written if there is none, in the folder or above."""
+    from platform_pipelines.spec.place import place_of
+
     folder.mkdir(parents=True, exist_ok=True)
-    if not connectors.exists() and not connectors.with_suffix(".yml").exists():
+    if place_of(folder).found is None:
+        connectors = folder / "connectors.yaml"
         connectors.write_text(starter.CONNECTORS, encoding="utf-8")
         note(f"Wrote {connectors}: look it over, it names where files are read and where rows go.")
     return load_project().catalog

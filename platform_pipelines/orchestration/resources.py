@@ -13,6 +13,7 @@ from pydantic import Field
 from platform_pipelines.connectors.registry import open_connector
 from platform_pipelines.engine import open_project
 from platform_pipelines.errors import SpecError
+from platform_pipelines.spec.place import place_of
 
 if TYPE_CHECKING:
     from platform_pipelines.connectors.base import Connector
@@ -30,7 +31,7 @@ class ConnectorResource(dg.ConfigurableResource["ConnectorResource"]):
     """
 
     name: str = Field(description="The connector's name in connectors.yaml.")
-    defs: str = Field(description="The folder that holds connectors.yaml.")
+    defs: str = Field(description="The folder of pipelines; connectors.yaml lies in it or above.")
 
     def open(self) -> Connector:
         """The connector, ready for use; nothing is contacted yet.
@@ -44,7 +45,8 @@ class ConnectorResource(dg.ConfigurableResource["ConnectorResource"]):
         spec = catalog.connectors.get(self.name)
         if spec is None:
             known = ", ".join(catalog.connectors)
-            msg = f"There is no connector `{self.name}` in {self.defs}/connectors.yaml any more. Connectors: {known}."
+            file = place_of(Path(self.defs)).file
+            msg = f"There is no connector `{self.name}` in {file} any more. Connectors: {known}."
             raise SpecError(msg)
         return open_connector(spec, project.root, project.state)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from platform_pipelines.spec.connector import Capabilities, CapabilitiesOf, ConnectorSpec
     from platform_pipelines.spec.destination import DestinationSpec
     from platform_pipelines.spec.pipeline import PipelineSpec
+    from platform_pipelines.spec.place import Place
     from platform_pipelines.spec.problems import Problems
 
 Path = tuple[int | str, ...]
@@ -25,11 +26,15 @@ class Connectors:
     Args:
         saved: the connectors of ``connectors.yaml``.
         capabilities: what a type can do; without it only names are checked.
+        place: where they were looked for; None where they come from no folder.
     """
 
-    def __init__(self, saved: Mapping[str, ConnectorSpec], capabilities: CapabilitiesOf | None) -> None:
+    def __init__(
+        self, saved: Mapping[str, ConnectorSpec], capabilities: CapabilitiesOf | None, place: Place | None = None
+    ) -> None:
         self.saved = saved
         self.capabilities = capabilities
+        self.place = place
 
     def takes_auth(self, type_name: str) -> bool:
         """Whether a type keeps credentials under ``auth``; where types are not known, it is taken to."""
@@ -54,10 +59,10 @@ class Connectors:
             if name in spec.inline_connectors:
                 self.check_config(spec.inline_connectors[name], problems, *path)
             elif name not in self.saved:
-                msg = (
-                    f"Unknown connector `{name}`. {allowed(name, sorted(self.saved), none='connectors.yaml has none')}"
-                )
-                problems.add(f"{msg} Add it to connectors.yaml, or write an inline mapping {{type: …}}.", *path)
+                file = self.place.file if self.place else "connectors.yaml"
+                none = self.place.missing if self.place else "connectors.yaml has none"
+                msg = f"Unknown connector `{name}`. {allowed(name, sorted(self.saved), none=none)}"
+                problems.add(f"{msg} Add it to {file}, or write an inline mapping {{type: …}}.", *path)
         self._joins(spec, problems)
         self._source(spec, problems)
         self._quality(spec, problems)

@@ -14,6 +14,7 @@ from platform_pipelines.spec.names import asset_name
 from platform_pipelines.spec.nearest import show
 from platform_pipelines.spec.normalize import as_mapping
 from platform_pipelines.spec.parse import parse
+from platform_pipelines.spec.place import CONNECTORS, Place, files_in, place_of, shown
 from platform_pipelines.spec.problems import Problems, raise_all
 from platform_pipelines.spec.reader import CheckTransform, PipelineReader
 from platform_pipelines.spec.tree import Mapping, lines_of, located, plain
@@ -22,8 +23,6 @@ from platform_pipelines.spec.triggers import check_triggers
 if TYPE_CHECKING:
     from platform_pipelines.spec.connector import CapabilitiesOf
     from platform_pipelines.spec.pipeline import PipelineSpec
-
-CONNECTORS = ("connectors.yaml", "connectors.yml")
 
 
 def load_catalog(
@@ -36,7 +35,7 @@ def load_catalog(
     """Read every YAML file below ``defs``.
 
     Args:
-        defs: folder with ``connectors.yaml`` and one file per pipeline.
+        defs: folder with one file per pipeline, and ``connectors.yaml`` in it or above (see ``place``).
         capabilities: what a connector type can do; without it, connectors are checked by name only.
         check_transform: raises SpecError for a transform that can never work.
         deep: parse SQL texts too; slower.
@@ -52,10 +51,14 @@ def load_catalog(
         )
         raise SpecError(msg)
     errors: list[SpecError] = []
-    saved = _load_connectors(defs, capabilities, errors)
-    reader = PipelineReader(Connectors(saved, capabilities), check_transform, deep=deep)
+    place = place_of(defs)
+    saved = _load_connectors(place.folder, capabilities, errors)
+    reader = PipelineReader(Connectors(saved, capabilities, place), check_transform, deep=deep)
     for path in pipeline_files(defs):
-        reader.read_file(path, shown(path))
+        if _is_stray(path):
+            errors.append(_stray(path, place))
+        else:
+            reader.read_file(path, shown(path))
     check_triggers(reader.pipelines, reader.problems, reader.lines.keys())
     raise_all([*errors, *reader.errors()])
     return Catalog(find_root(Path.cwd()), defs, saved, dict(sorted(reader.pipelines.items())))
@@ -113,12 +116,6 @@ def pipeline_from_file(
     return spec
 
 
-def shown(path: Path) -> str:
-    """``path`` as people know it: relative to the current folder if it lies below."""
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - symbolic links stay as written
-    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(path)
-
-
 def pipeline_files(defs: Path) -> list[Path]:
     """Every YAML file but the connectors', hidden files and folders left out, sorted."""
     found = []
@@ -128,6 +125,25 @@ def pipeline_files(defs: Path) -> list[Path]:
         yaml = (name for name in files if name.endswith((".yaml", ".yml")) and not name.startswith("."))
         found += [Path(folder) / name for name in yaml if name not in connectors]
     return sorted(found)
+
+
+def _is_stray(path: Path) -> bool:
+    """Whether a file below the top of a folder of pipelines holds connections, not a pipeline."""
+    if path.name not in CONNECTORS:
+        return False
+    try:
+        tree = parse(path.read_bytes(), shown(path))
+    except (SpecError, OSError):
+        return True
+    return not isinstance(tree, Mapping) or "source" not in tree
+
+
+def _stray(path: Path, place: Place) -> SpecError:
+    msg = (
+        f"Connections are read from {place.file} alone, so that a name means one connection; this file is not read. "
+        "Move what it holds there, under names that are not taken."
+    )
+    return SpecError(msg, file=shown(path), line=1)
 
 
 def _load_connectors(
@@ -142,7 +158,7 @@ def _load_connectors(
 
 def read_connectors(folder: Path) -> tuple[dict[str, ConnectorSpec], Problems]:
     """The saved connectors of a folder, and what is wrong with their file; what their types can do is not looked at."""
-    files = [folder / name for name in CONNECTORS if (folder / name).is_file()]
+    files = files_in(folder)
     problems = Problems(shown(files[0]) if files else None)
     if len(files) > 1:
         problems.add(f"There is also {files[1].name}. Keep one of the two.")

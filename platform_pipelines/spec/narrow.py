@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines.spec.capable import Connectors, named_in
 from platform_pipelines.spec.catalog import Catalog, find_root
-from platform_pipelines.spec.loader import pipeline_files, read_connectors, shown
+from platform_pipelines.spec.loader import pipeline_files, read_connectors
+from platform_pipelines.spec.place import place_of, shown
 from platform_pipelines.spec.reader import CheckTransform, PipelineReader
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ def load_some(  # noqa: PLR0913 - what in two parts, how in four
     """Saved connectors, the pipelines of these names, and those after which they run.
 
     Args:
-        defs: folder with ``connectors.yaml`` and one file per pipeline.
+        defs: see :func:`platform_pipelines.spec.loader.load_catalog`.
         names: of pipelines.
-        capabilities: see :func:`platform_pipelines.spec.loader.load_catalog`.
+        capabilities: see there.
         check_transform: see there.
         look_everywhere: look for a name in all files, not first in the one that bears it, so that a second pipeline of
             that name is seen.
@@ -47,8 +48,9 @@ def load_some(  # noqa: PLR0913 - what in two parts, how in four
         The catalog; None if one of them is not there exactly once, or something is wrong with one of them or the
         connectors they name. Whoever loads all then learns why.
     """
-    saved, problems = read_connectors(defs)
-    connectors = Connectors(saved, capabilities)
+    place = place_of(defs)
+    saved, problems = read_connectors(place.folder)
+    connectors = Connectors(saved, capabilities, place)
 
     def read(file: Path) -> PipelineSpec | None:
         return PipelineReader(connectors, check_transform, deep=deep).read_file(file, shown(file))

@@ -58,6 +58,16 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(orders: Folder, words: tup
     assert sorted(orders.root.rglob("*")) == before
 
 
+def test_a_domain_with_connections_above_gets_none_of_its_own(orders: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPELINES_DEFS", "defs/travel")
+    answer = orders.type("new", "flights")
+    assert (answer.code, answer.out) == (0, "defs/travel/flights.yaml\n")
+    assert not (orders.root / "defs/travel/connectors.yaml").exists()
+    assert orders.type("check", "flights").code == 0
+    answer = orders.type("discover", "wharehouse")
+    assert "Unknown connector `wharehouse` in defs/connectors.yaml. Allowed: drops, warehouse. Did you" in answer.err
+
+
 def test_a_folder_that_cannot_be_written_is_said(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.write("taken", "")
     monkeypatch.setenv("PIPELINES_DEFS", "taken/defs")

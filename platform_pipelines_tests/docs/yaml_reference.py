@@ -78,7 +78,8 @@ _NAMES = {
 _INTRO = """# YAML reference
 
 A pipeline is one YAML file, anywhere below the folder of definitions (`PIPELINES_DEFS`, default the packaged
-`platform_pipelines/defs`); `connectors.yaml` lies at the top of that folder. `pipelines check` refuses what is
+`platform_pipelines/defs`); `connectors.yaml` lies at the top of that folder, or
+[above it](connectors.md#where-connections-stand). `pipelines check` refuses what is
 impossible, with file and line; `pipelines schema` prints a JSON Schema for editors.
 
 This page is drawn from the models that read the YAML (`make reference`), and a test keeps it so.

@@ -60,7 +60,7 @@ def defs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("connector: {type: memory, row: 1}", "connector: logger", "defs/p.yaml:3: Unknown key `row` of connector `p.source` (type memory). Allowed: rows, type. Did you mean `rows`?"),
         ("connector: {type: memory}\n  options: {were: x}", "connector: logger", "defs/p.yaml:4: Unknown option `were` of source connector `p.source` (type memory). Allowed: where. Did you mean `where`?"),
         ("connector: {type: sql}\n  options: {where: x}", "connector: logger", "defs/p.yaml:4: Unknown option `where` of source connector `p.source` (type sql). Allowed: there are none."),
-        ("connector: loger", "connector: logger", "defs/p.yaml:3: Unknown connector `loger`. Allowed: logger. Did you mean `logger`? Add it to connectors.yaml, or write an inline mapping {type: …}."),
+        ("connector: loger", "connector: logger", "defs/p.yaml:3: Unknown connector `loger`. Allowed: logger. Did you mean `logger`? Add it to defs/connectors.yaml, or write an inline mapping {type: …}."),
     ],
 )  # fmt: skip
 def test_what_connectors_cannot_do(defs: Path, source: str, destination: str, message: str) -> None:

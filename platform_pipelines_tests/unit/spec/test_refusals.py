@@ -86,7 +86,7 @@ DESTINATION = [
     ("{connector: {type: memory}, buffer_size: 0}", ["p.yaml:6: `buffer_size` in destination `memory` is 0. Allowed: more than 0."]),
     ("{connector: {type: memory}, key: [[a]]}", ["p.yaml:6: `key[0]` in destination `memory` must be a text, not a list."]),
     ("{connector: warehouse}", [
-        "p.yaml:6: Unknown connector `warehouse`. Allowed: connectors.yaml has none. Add it to connectors.yaml, or write an inline mapping {type: …}."]),
+        "p.yaml:6: Unknown connector `warehouse`. Allowed: there is no connectors.yaml in the current folder. Add it to connectors.yaml, or write an inline mapping {type: …}."]),
     ("{table: t}", [
         "p.yaml:6: `destinations[0]` lacks `name`. Add `name: …`. Name of the asset; default: the connector's name.",
         "p.yaml:6: `destinations[0]` lacks `connector`. Add `connector: …`. A name from connectors.yaml, or an inline mapping {type: …}."]),
@@ -207,7 +207,7 @@ RULES = [
     ("{type: accepted, field: a, values: []}", "`values` in `rules[0]` is empty. Write at least one."),
     ("{type: accepted, field: a, values: [[1]]}", "`values` in `rules[0]`: `values` takes texts, numbers, true and false; [1] is none of these."),
     ("{type: freshness, field: a, max_age: old}", f"`max_age` in `rules[0]`: 'old' {NOT_A_DURATION}"),
-    ("{id: k, type: foreign_key, field: a, reference: {connector: nope, table: t, field: f}}", "Unknown connector `nope`. Allowed: connectors.yaml has none. Add it to connectors.yaml, or write an inline mapping {type: …}."),
+    ("{id: k, type: foreign_key, field: a, reference: {connector: nope, table: t, field: f}}", "Unknown connector `nope`. Allowed: there is no connectors.yaml in the current folder. Add it to connectors.yaml, or write an inline mapping {type: …}."),
     ("{id: k, type: foreign_key, field: a, reference: {table: t, feild: f}}", "Unknown key `feild` in `reference` of rule `k`. Allowed: connector, table, destination, field. Did you mean `field`?"),
     ("{id: a b, type: volume, min_rows: 1}", "`id` in rule `a b`: 'a b' is not allowed as a name: Dagster takes letters A-Z and a-z, digits and _ in asset keys, at most 200 of them. Write `a_b`."),
     ("volume", "`rules[0]` in `quality` must be a mapping, not 'volume'."),
@@ -257,7 +257,7 @@ TRANSFORMS = [
     ("{filter: a, required: maybe}", "`required` in transform `filter 1` must be true or false, not 'maybe'."),
     ("{filter: a, label: 7}", '`label` in transform `7` must be a text, not 7. Quote it: "7".'),
     ("filter", "`transforms[0]` in the pipeline must be a mapping, not 'filter'."),
-    ("join: {with: {connector: nope, table: t}, on: {a: b}}", "Unknown connector `nope`. Allowed: connectors.yaml has none. Add it to connectors.yaml, or write an inline mapping {type: …}."),
+    ("join: {with: {connector: nope, table: t}, on: {a: b}}", "Unknown connector `nope`. Allowed: there is no connectors.yaml in the current folder. Add it to connectors.yaml, or write an inline mapping {type: …}."),
 ]  # fmt: skip
 
 
