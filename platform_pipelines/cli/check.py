@@ -43,7 +43,7 @@ def command(names: tuple[str, ...], *, connect: bool, as_json: bool) -> None:
 
 
 def _errors(names: Sequence[str], checked: dict[str, list[str]], *, connect: bool) -> list[PipelinesError]:
-    from platform_pipelines.cli.declared import connectors_of, offline_errors
+    from platform_pipelines.cli.declared import connectors_of, offline_errors, offline_warnings
     from platform_pipelines.cli.reach import connect_errors, connect_warnings
 
     project = check_project(names)
@@ -51,10 +51,13 @@ def _errors(names: Sequence[str], checked: dict[str, list[str]], *, connect: boo
     used = dict.fromkeys(name for spec in specs for name in connectors_of(spec))
     checked["pipelines"] = [spec.name for spec in specs]
     checked["connectors"] = list(used if names else dict.fromkeys([*project.catalog.connectors, *used]))
+    warnings = offline_warnings(project, specs)
     errors = offline_errors(project, specs)
     if connect:
         errors = errors + connect_errors(project, specs)
-        checked["warnings"] = [] if errors else connect_warnings(project, specs)
+        warnings += [] if errors else connect_warnings(project, specs)
+    if warnings or connect:
+        checked["warnings"] = warnings
     return errors
 
 

@@ -30,6 +30,13 @@ def offline_errors(project: Project, specs: Sequence[PipelineSpec]) -> list[Pipe
     return errors
 
 
+def offline_warnings(project: Project, specs: Sequence[PipelineSpec]) -> list[str]:
+    """Secrets that stand in the YAML for all to read."""
+    from platform_pipelines.connectors.plaintext import plain_secrets
+
+    return [warning for connector in _connectors(project, specs) for warning in plain_secrets(connector)]
+
+
 def connectors_of(spec: PipelineSpec) -> list[str]:
     """Names of all connectors that a pipeline uses: source, destinations, joins, foreign keys."""
     names = [spec.source.connector, *(destination.connector for destination in spec.destinations)]

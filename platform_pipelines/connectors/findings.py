@@ -43,7 +43,7 @@ def explained(spec: ConnectorSpec, cls: type[BaseModel], errors: Sequence[ErrorD
     errors = sorted(errors, key=lambda error: error["type"] != "extra_forbidden")
     sentences = " ".join(_sentence(spec, cls, error) for error in errors)
     message = f"Connector `{spec.name}` (type {spec.type}): {sentences}"
-    return SpecError(mask(message), file=spec.file, line=_line(spec, errors[0]["loc"]))
+    return SpecError(mask(message), file=spec.file, line=line_of(spec, errors[0]["loc"]))
 
 
 def _sentence(spec: ConnectorSpec, cls: type[BaseModel], error: ErrorDetails) -> str:
@@ -56,7 +56,7 @@ def _sentence(spec: ConnectorSpec, cls: type[BaseModel], error: ErrorDetails) ->
         return f"the key `{where}` is missing. Keys: {', '.join(_keys(cls, error['loc'][:-1]))}."
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return _untagged(where, error)
-    secret = SecretStr in _kinds(cls, error["loc"])  # written in plain, it is not shown for that
+    secret = SecretStr in kinds(cls, error["loc"])  # written in plain, it is not shown for that
     return _about_value(where if path else "", None if secret else _at(spec.config, path), error)
 
 
@@ -78,11 +78,11 @@ def _untagged(where: str, error: ErrorDetails) -> str:
     choices = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
     if not choices:
         return f"the key `{where}.type` is missing."
-    tag = context["tag"]
-    return f"unknown type `{tag}` in `{where}`. Allowed: {', '.join(choices)}.{nearest(tag, choices)}"
+    found = context["tag"]
+    return f"unknown type `{found}` in `{where}`. Allowed: {', '.join(choices)}.{nearest(found, choices)}"
 
 
-def _line(spec: ConnectorSpec, path: Place) -> int | None:
+def line_of(spec: ConnectorSpec, path: Place) -> int | None:
     """The line of the deepest part of the path that stands in the file."""
     written = _written(spec.config, path)
     for length in range(len(written), 0, -1):
@@ -119,15 +119,15 @@ def _at(config: Any, path: Place) -> Any:  # noqa: ANN401 - any YAML value
 
 def _keys(cls: type[BaseModel], path: Place) -> list[str]:
     """The keys that may stand at a place."""
-    models = [each for each in _kinds(cls, path) if isinstance(each, type) and issubclass(each, BaseModel)]
+    models = [each for each in kinds(cls, path) if isinstance(each, type) and issubclass(each, BaseModel)]
     return list(dict.fromkeys(f.alias or name for each in models for name, f in each.model_fields.items()))
 
 
-def _kinds(cls: type[BaseModel], path: Place) -> list[Any]:
+def kinds(cls: type[BaseModel], path: Place) -> list[Any]:
     """What may stand at a place."""
     current: list[Any] = [cls]
     for part in path:
-        tagged = [each for each in current if _tag(each) == part]
+        tagged = [each for each in current if tag(each) == part]
         current = tagged if tagged and len(current) > 1 else [inner for each in current for inner in _inner(each, part)]
     return current
 
@@ -153,7 +153,7 @@ def _flat(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - any annotation
         yield annotation
 
 
-def _tag(kind: Any) -> Any:  # noqa: ANN401 - any annotation
+def tag(kind: Any) -> Any:  # noqa: ANN401 - any annotation
     """The ``type`` by which a model is told from others."""
     fields = getattr(kind, "model_fields", {})
     choices = get_args(fields["type"].annotation) if "type" in fields else ()

@@ -55,6 +55,19 @@ def has_reference(value: Any) -> bool:  # noqa: ANN401 - any YAML value
     return isinstance(value, list | tuple) and any(has_reference(each) for each in value)
 
 
+def has_password(text: str, *, words: bool) -> bool:
+    """Whether a URL in ``text`` holds a password that is written out.
+
+    Args:
+        text: any text, references unresolved.
+        words: whether it is a connection string, which may also say ``password=…``, and whose password may hold what
+            should be percent-encoded.
+    """
+    told = _REFERENCE.sub("\0", text)
+    found = _passwords(told) if words else {match["password"] for match in _PASSWORD.finditer(told)}
+    return any(each.strip() and "\0" not in each for each in found)
+
+
 def resolve(value: Any) -> Any:  # noqa: ANN401 - any YAML value
     """``value`` with all references replaced; mappings and lists are copied.
 

@@ -148,3 +148,30 @@ def test_a_missing_secret_is_named(orders: Folder, monkeypatch: pytest.MonkeyPat
         "connectors.yaml:2: Connector `warehouse`: ${env://PG_DSN}: environment variable PG_DSN is not set"
         in answer.err
     )
+
+
+def test_secrets_in_plain_text_are_told_and_cost_nothing(orders: Folder) -> None:
+    path = orders.root / "defs/connectors.yaml"
+    path.write_text(f"{path.read_text()}shop:\n  type: postgres\n  dsn: postgresql://u:hunter2@db.example/x\n")
+    answer = orders.type("check")
+    assert (answer.code, answer.out) == (0, "All is well: 1 pipeline, 3 connectors.\n")
+    assert answer.err.startswith(
+        "Warning: defs/connectors.yaml:5: Connector `shop` holds a secret in plain text, in `dsn`."
+    )
+    assert "hunter2" not in answer.err
+    body = orders.type("check", "--json").json
+    assert (body["status"], [f"Warning: {text}\n" for text in body["warnings"]]) == ("success", [answer.err])
+    assert orders.type("check", "--connect", "--json").json["warnings"] == body["warnings"]
+    assert "secret" not in orders.type("run", "orders").err
+
+
+def test_a_secret_of_an_inline_connection_has_its_line(orders: Folder) -> None:
+    orders.write(
+        "defs/a.yaml",
+        "name: a\nsource:\n  connector:\n    type: rest\n    base_url: https://api.example\n    auth:\n      type: bearer\n"
+        "      token: hunter2\n    streams: {s: {path: /s}}\n  stream: s\ndestinations:\n  - {connector: warehouse}\n",
+    )
+    answer = orders.type("check", "a")
+    assert answer.code == 0
+    assert "Warning: defs/a.yaml:8: Connector `a.source` holds a secret in plain text, in `auth.token`." in answer.err
+    assert "hunter2" not in answer.err
