@@ -55,14 +55,18 @@ class SpecError(PipelinesError):
         message: what is wrong, what is allowed, and the next step.
         file: path of the YAML file, shown as ``file:line``.
         line: line in that file, counted from 1.
+        path: the keys that lead to what is wrong, within what was looked at; who knows the lines of keys adds the line.
     """
 
     exit_code = 2
 
-    def __init__(self, message: str, *, file: str | None = None, line: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, file: str | None = None, line: int | None = None, path: tuple[int | str, ...] = ()
+    ) -> None:
         self.message = message
         self.file = file
         self.line = line
+        self.path = path
         place = f"{file}:{line}: " if file and line else f"{file}: " if file else ""
         super().__init__(f"{place}{message}")
 

@@ -26,8 +26,8 @@ class Problems:
         self.errors.append(SpecError(message, file=self.file, line=line_at(self.tree, path)))
 
     def caught(self, error: SpecError, *path: int | str) -> None:
-        """Record an error raised elsewhere, placed at ``path`` if it has no place of its own."""
-        self.errors.append(error) if error.file else self.add(error.message, *path)
+        """Record an error raised elsewhere, placed at ``path``, and its own from there, if it names no file."""
+        self.errors.append(error) if error.file else self.add(error.message, *path, *error.path)
 
 
 def raise_all(errors: list[SpecError]) -> None:

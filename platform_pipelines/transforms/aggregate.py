@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData, SpecError
 from platform_pipelines.relations import family, require_columns
-from platform_pipelines.transforms.step import Built, Step, mapping, names
+from platform_pipelines.transforms.step import Built, Step, mapping, names, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,9 +40,11 @@ def build(step: Step) -> Built:
 
 def _parse(body: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, str | None]]]:  # noqa: ANN401 - any YAML value
     known = mapping(body, "`aggregate`", ("by", "values"))
-    by = names(known.get("by", []), "`aggregate.by`")
-    values = mapping(known.get("values"), "`aggregate.values`")
-    parsed = {out: _function(out, value) for out, value in values.items()}
+    with within("by"):
+        by = names(known.get("by", []), "`aggregate.by`")
+    with within("values"):
+        values = mapping(known.get("values"), "`aggregate.values`")
+        parsed = {out: _function(out, value) for out, value in values.items()}
     if clash := set(by) & set(parsed):
         msg = f"`aggregate` yields the column `{min(clash)}` twice: as group and as value. Rename the value."
         raise SpecError(msg)
@@ -53,7 +55,7 @@ def _function(out: str, value: Any) -> tuple[str, str | None]:  # noqa: ANN401 -
     name, _, column = value.partition(":") if isinstance(value, str) else ("", "", "")
     if name not in _FUNCTIONS or (name != "count" and not column):
         msg = f"`aggregate.values.{out}` is {value!r}. Allowed: count, and {_allowed()}, each followed by `:column`."
-        raise SpecError(msg)
+        raise SpecError(msg, path=(out,))
     return name, column or None
 
 

@@ -200,7 +200,7 @@ def _skipped(state: Transformed, spec: TransformSpec, error: str) -> Transformed
 
 def _located(spec: TransformSpec, file: str | None, error: SpecError) -> SpecError:
     kind = SecretError if isinstance(error, SecretError) else SpecError
-    return kind(f"Transform `{spec.label}` ({spec.kind}): {error.message}", file=file, line=spec.line)
+    return kind(f"Transform `{spec.label}` ({spec.kind}): {error.message}", file=file, line=spec.line, path=error.path)
 
 
 def _failed(spec: TransformSpec, file: str | None, error: Exception) -> InvalidData:

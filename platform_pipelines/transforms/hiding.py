@@ -27,7 +27,7 @@ from platform_pipelines.errors import SecretError, SpecError
 from platform_pipelines.relations import unused_name
 from platform_pipelines.spec.nearest import allowed
 from platform_pipelines.spec.secrets import has_reference, resolve
-from platform_pipelines.transforms.step import mapping
+from platform_pipelines.transforms.step import mapping, within
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,6 +67,11 @@ def parse(column: str, written: Any) -> Way:  # noqa: ANN401 - any YAML value
     Raises:
         SpecError: no such way, a key it does not take, or a salt that is missing or written out.
     """
+    with within(column):
+        return _way(column, written)
+
+
+def _way(column: str, written: Any) -> Way:  # noqa: ANN401 - any YAML value
     body = dict(mapping(written, f"`mask.{column}`")) if isinstance(written, dict) else {"how": written}
     how = body.pop("how", None)
     how = _ALIASES.get(how, how) if isinstance(how, str) else how

@@ -15,7 +15,7 @@ from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData, SpecError
 from platform_pipelines.relations import columns, comparable, require_columns, stage
 from platform_pipelines.spec.nearest import allowed as listed
-from platform_pipelines.transforms.step import Built, Step, mapping, names
+from platform_pipelines.transforms.step import Built, Step, mapping, names, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,13 +82,15 @@ def parse(body: Any) -> Join:  # noqa: ANN401 - any YAML value
         SpecError: a key is missing, unknown or of the wrong type.
     """
     known = mapping(body, "`join`", _KEYS)
-    other = mapping(known.get("with"), "`join.with`", _WITH)
-    on = mapping(known.get("on"), "`join.on`")
+    with within("with"):
+        other = mapping(known.get("with"), "`join.with`", _WITH)
+    with within("on"):
+        on = mapping(known.get("on"), "`join.on`")
     how, duplicates = known.get("how", "left"), known.get("duplicates", "all")
     for key, value, allowed in (("how", how, _HOW), ("duplicates", duplicates, _DUPLICATES)):
         if value not in allowed:
             msg = f"Unknown `{key}: {value}` of a join. {listed(value, allowed)}"
-            raise SpecError(msg)
+            raise SpecError(msg, path=(key,))
     prefix, options = known.get("prefix") or "", other.get("options") or {}
     tables = [other[key] for key in ("table", "stream") if other.get(key) is not None]
     texts = [other.get("connector"), *tables, *on.values()]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.errors import SpecError
 from platform_pipelines.transforms import calling, converters
-from platform_pipelines.transforms.step import mapping
+from platform_pipelines.transforms.step import mapping, within
 
 if TYPE_CHECKING:
     from platform_pipelines.convert import Converter
@@ -44,7 +44,7 @@ def parse(body: Any) -> list[Output]:  # noqa: ANN401 - any YAML value
     Raises:
         SpecError: a key, a converter or a name can never work.
     """
-    found = [_one(name, value) for name, value in mapping(body, "`map`").items()]
+    found = [_placed(name, value) for name, value in mapping(body, "`map`").items()]
     taken = [tuple(output.name.lower().split(".")) for output in found]
     for at, parts in enumerate(taken):
         clash = next((each for each in taken[:at] if each[: len(parts)] == parts or parts[: len(each)] == each), None)
@@ -68,6 +68,11 @@ def load_functions(body: Any) -> None:  # noqa: ANN401 - any YAML value
         for each in output.convert:
             if isinstance(each, converters.Call):
                 calling.load(each.path)
+
+
+def _placed(name: str, value: Any) -> Output:  # noqa: ANN401 - any YAML value
+    with within(name):
+        return _one(name, value)
 
 
 def _one(name: str, value: Any) -> Output:  # noqa: ANN401 - any YAML value

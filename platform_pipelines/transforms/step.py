@@ -5,6 +5,7 @@ The order of the steps, counting and failures are left to ``chain``.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -14,7 +15,7 @@ from platform_pipelines.relations import unused_name
 from platform_pipelines.spec.nearest import allowed as listed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     import duckdb
     import pyarrow as pa
@@ -108,6 +109,16 @@ class Kind(Protocol):
         """
 
 
+@contextlib.contextmanager
+def within(*keys: str) -> Iterator[None]:
+    """Say under which keys of the body something is wrong, so that its line can be told."""
+    try:
+        yield
+    except SpecError as error:
+        error.path = (*keys, *error.path)
+        raise
+
+
 def mapping(body: Any, what: str, allowed: Collection[str] = ()) -> dict[str, Any]:  # noqa: ANN401 - any YAML value
     """The body as a mapping with text keys.
 
@@ -120,7 +131,7 @@ def mapping(body: Any, what: str, allowed: Collection[str] = ()) -> dict[str, An
     for key in body:
         if allowed and key not in allowed:
             msg = f"{what} has the unknown key `{key}`. {listed(key, allowed)}"
-            raise SpecError(msg)
+            raise SpecError(msg, path=(key,))
     return body
 
 

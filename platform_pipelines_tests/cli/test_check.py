@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
+if TYPE_CHECKING:
     from platform_pipelines_tests.cli.commands import Folder
 
 
@@ -175,3 +175,48 @@ def test_a_secret_of_an_inline_connection_has_its_line(orders: Folder) -> None:
     assert answer.code == 0
     assert "Warning: defs/a.yaml:8: Connector `a.source` holds a secret in plain text, in `auth.token`." in answer.err
     assert "hunter2" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("transform", "line", "message"),
+    [
+        ("- map:\n      id: id\n      email:\n        from: a\n        convrt: lower", 15, "unknown key `convrt`"),
+        ("- map:\n      id: id\n      email:\n        convert: lowr", 13, "lowr"),
+        ("- join:\n      with:\n        connector: warehouse\n        tabel: x", 14, "unknown key `tabel`"),
+        (
+            "- join:\n      with: {connector: warehouse, table: x}\n      on: {a: b}\n      hwo: left",
+            14,
+            "unknown key `hwo`",
+        ),
+        (
+            "- join:\n      with: {connector: warehouse, table: x}\n      on: {a: b}\n      how: up",
+            14,
+            "Unknown `how: up`",
+        ),
+        ("- aggregate:\n      by: [a]\n      values: {n: count}\n      valeus: 3", 14, "unknown key `valeus`"),
+        ("- aggregate:\n      values:\n        n: count\n        m: cuont", 14, "`aggregate.values.m` is 'cuont'"),
+        ("- mask:\n      email: sha256\n      phone:\n        how: keep_last\n        nn: 3", 15, "unknown key `nn`"),
+    ],
+)
+def test_an_unknown_key_of_a_transform_has_its_own_line(
+    orders: Folder, transform: str, line: int, message: str
+) -> None:
+    orders.write(
+        "defs/a.yaml",
+        "name: a\n"
+        "source: {connector: drops, stream: a.csv}\n"
+        "destinations:\n"
+        "  - {connector: warehouse, table: raw.a, mode: replace}\n"
+        "quality:\n"
+        "  rules:\n"
+        "    - id: a\n"
+        "      type: required\n"
+        "      fields: [a]\n"
+        "transforms:\n"
+        f"  {transform}\n",
+    )
+    answer = orders.type("check", "a")
+    assert answer.code == 2
+    (said, _) = answer.err.splitlines()
+    assert said.startswith(f"defs/a.yaml:{line}: Transform ")
+    assert message in said
