@@ -94,16 +94,22 @@ class StateReport:
         pipeline: its name.
         feeds: those that were looked at.
         others: how many were not, all of them before these by their keys.
+        declared: names of the pipeline's destinations.
     """
 
     pipeline: str
     feeds: tuple[FeedState, ...]
     others: int = 0
+    declared: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The object that ``state --json`` prints: the newest feed's figures on top, all feeds below."""
+        """The object that ``state --json`` prints: the newest feed's figures on top, all feeds below.
+
+        Of a pipeline that never ran, destinations have loaded nothing; none is asked.
+        """
         newest = max(self.feeds, key=lambda feed: feed.landed_at or "", default=None)
-        top = newest.to_json() if newest else {"watermark": None, "destinations": {}}
+        nothing = {name: DestinationState().to_json() for name in self.declared}
+        top = newest.to_json() if newest else {"watermark": None, "destinations": nothing}
         return {
             "pipeline": self.pipeline,
             "watermark": top["watermark"],
@@ -134,7 +140,7 @@ def state(project: Project, name: str, newest: int | None = None) -> StateReport
             _feed_state(feed, digest, offsets, many=len(asked) > 1)
             for feed, digest in zip(asked, digests(project, name, asked), strict=True)
         ]
-    return StateReport(name, tuple(states), len(feeds) - len(asked))
+    return StateReport(name, tuple(states), len(feeds) - len(asked), tuple(offsets))
 
 
 def _feed_state(feed: Feed, digest: Digest, offsets: dict[str, Offsets], *, many: bool) -> FeedState:

@@ -89,3 +89,19 @@ def test_partition_needs_a_tool(orders: Folder) -> None:
     answer = orders.type("state", "orders", "--partition", "x")
     assert answer.code == 2
     assert "goes with `--reset`" in answer.err
+
+
+def test_destinations_of_a_pipeline_that_never_ran_are_listed(orders: Folder) -> None:
+    before = orders.type("state", "orders", "--json").json
+    assert before == {
+        "pipeline": "orders",
+        "watermark": None,
+        "batches": 0,
+        "held": None,
+        "destinations": {"warehouse": {"epoch": None, "sequence": None, "behind": 0, "error": None}},
+        "feeds": [],
+    }
+    assert not (orders.root / "warehouse.duckdb").exists()
+    orders.type("run", "orders")
+    after = orders.type("state", "orders", "--json").json
+    assert after["destinations"]["warehouse"].keys() == before["destinations"]["warehouse"].keys()
