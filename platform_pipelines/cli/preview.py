@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 @partition_option
 @json_option
 def command(name: str, limit: int, partition: str | None, *, as_json: bool) -> None:
-    """Read the first records of NAME and show them after transforms and rules; no state is touched."""
+    """Read the first records of NAME and show them after transforms and rules; no state is touched.
+
+    Those that the next run would read; where nothing is new, those at the beginning of the stream.
+    """
     from platform_pipelines.engine import preview
 
     report = preview(load_project(name), name, limit, partition)
+    if report.since is not None:
+        place = "the stream" if report.partition is None else f"partition {report.partition}"
+        note(f"Nothing new since {report.since.plain()}; these are the first rows of {place}.")
     if as_json:
         write_json(report.to_json())
         return

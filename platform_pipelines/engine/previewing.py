@@ -23,6 +23,7 @@ from platform_pipelines.transforms.metadata import carry_metadata
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from platform_pipelines.cursor import Cursor
     from platform_pipelines.engine.project import Project
     from platform_pipelines.model import Feed
     from platform_pipelines.outcomes import RuleOutcome, TransformOutcome
@@ -41,6 +42,8 @@ class PreviewReport:
         rules: what each rule found.
         schema: Arrow schema of the rows; None if the source gave none.
         read: records looked at, without those that have landed before.
+        since: the watermark, where nothing is new beyond it, so that these are the first records there are.
+        partition: the partition that was looked at, if the pipeline has any.
     """
 
     pipeline: str
@@ -50,6 +53,8 @@ class PreviewReport:
     rules: tuple[RuleOutcome, ...] = ()
     schema: pa.Schema | None = None
     read: int = 0
+    since: Cursor | None = None
+    partition: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -71,6 +76,8 @@ class PreviewReport:
 def preview(project: Project, name: str, limit: int = 10, partition: str | None = None) -> PreviewReport:
     """The first ``limit`` records that the next run would read, through transforms and rules.
 
+    Where it would read nothing that is new, the first ones that a full refresh would read.
+
     Raises:
         UsageError: no such pipeline or partition.
         SpecError: ``cursor.initial`` is no value of the cursor.
@@ -78,7 +85,13 @@ def preview(project: Project, name: str, limit: int = 10, partition: str | None 
         InvalidData: a transform failed.
     """
     context = Context(project=project, pipeline=project.pipeline(name), token="")
-    return preview_rows(context, default_feed(context, partition), limit)
+    feed = default_feed(context, partition)
+    report = preview_rows(context, feed, limit)
+    previous = _previous(context, feed)
+    if report.read or previous is None or previous.watermark is None:
+        return report
+    begun = preview_rows(replace(context, full_refresh=True), feed, limit)
+    return replace(begun, since=previous.watermark, partition=feed.partition) if begun.read else report
 
 
 def default_feed(context: Context, partition: str | None) -> Feed:

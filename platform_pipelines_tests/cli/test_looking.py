@@ -49,10 +49,39 @@ def test_preview_shows_rows_and_what_would_be_rejected(orders: Folder) -> None:
     assert orders.type("state", "orders", "--json").json["feeds"] == []
 
 
-def test_preview_with_nothing_new_says_so(orders: Folder) -> None:
+def test_preview_with_nothing_new_shows_the_first_rows_and_says_so(orders: Folder) -> None:
+    before = orders.type("preview", "orders", "--limit", "2", "--json")
     orders.type("run", "orders")
+    state = orders.type("state", "orders", "--json").json
+    after = orders.type("preview", "orders", "--limit", "2", "--json")
+    assert (after.code, after.json) == (0, before.json)
+    assert after.err == "Nothing new since 2026-01-03T00:00:00; these are the first rows of the stream.\n"
+    assert "Would be loaded" in orders.type("preview", "orders").out
+    assert orders.type("state", "orders", "--json").json == state
+
+
+def test_preview_shows_what_is_new_where_there_is_any(orders: Folder) -> None:
+    orders.type("run", "orders")
+    orders.write("in/orders.csv", "id,amount,at\n3,700,2026-01-03 00:00:00\n4,4,2026-01-04 00:00:00\n")
+    answer = orders.type("preview", "orders", "--json")
+    assert ([row["id"] for row in answer.json["rows"]], answer.err) == ([4], "")
+
+
+def test_preview_of_a_source_that_has_become_empty_says_so(orders: Folder) -> None:
+    orders.type("run", "orders")
+    orders.write("in/orders.csv", "id,amount,at\n")
     answer = orders.type("preview", "orders")
     assert (answer.code, answer.out) == (0, "No record would be loaded: the next run reads nothing that is new.\n")
+
+
+def test_preview_of_a_partition_shows_its_first_rows_and_no_others(orders: Folder) -> None:
+    path = orders.root / "defs/sales/orders.yaml"
+    path.write_text(path.read_text() + "partitions: {by: day, field: at, start: 2026-01-01, end: 2026-01-04}\n")
+    orders.type("run", "orders")
+    answer = orders.type("preview", "orders", "--partition", "2026-01-01", "--json")
+    assert [row["id"] for row in answer.json["rows"]] == [1]
+    assert "these are the first rows of partition 2026-01-01." in answer.err
+    assert "these are the first rows of partition 2026-01-03." in orders.type("preview", "orders").err
 
 
 def test_preview_json_and_limit(orders: Folder) -> None:
