@@ -7,10 +7,11 @@ Files that DuckDB can read (CSV, Parquet, JSON) are the ``files`` connector's.
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotation
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from platform_pipelines import duck, durable
+from platform_pipelines import duck
 from platform_pipelines.connectors.base import Connector
 from platform_pipelines.connectors.duckdb_destination import DuckDBLoad, refuse_view, table_name
 from platform_pipelines.connectors.duckdb_instances import keep_blocks
@@ -143,12 +144,11 @@ class DuckDBConnector(Connector):
         with writing(self.path) as connection:
             name = table_name(connection, load.table)
             refuse_view(connection, name)
+            database = DuckDBLoad(connection, partial(keep_blocks, self.path, connection))
             connection.execute("begin")
             try:
-                receipt = run_load(DuckDBLoad(connection), name, load, batches)
-                keep_blocks(self.path, connection)
-                with durable.effect("commit", load.table):
-                    connection.execute("commit")
+                receipt = run_load(database, name, load, batches)
+                database.commit(load.table)
             except BaseException:
                 connection.interrupt()  # what Ctrl-C left running in DuckDB's threads; the rollback would wait for it
                 with contextlib.suppress(Exception):  # a failed commit has rolled back already

@@ -20,6 +20,8 @@ from platform_pipelines.sql.statements import Statements
 from platform_pipelines.sql.tables import TableName
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import duckdb
     import pyarrow as pa
 
@@ -31,14 +33,20 @@ DEFAULT_SCHEMA = "main"
 
 
 class DuckDBLoad:
-    """One load's transaction on a DuckDB connection; see :class:`platform_pipelines.sql.script.Database`."""
+    """One load's transaction on a DuckDB connection; see :class:`platform_pipelines.sql.script.Database`.
+
+    Args:
+        connection: to the file.
+        before_commit: called before each commit.
+    """
 
     byte_order = ""
     #: the range of the stage's keys is pushed into the target's scan by inner joins, not by anti joins
     narrowed = True
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, before_commit: Callable[[], None] = lambda: None) -> None:
         self._connection = connection
+        self._before_commit = before_commit
         self._arrivals: Arrivals | None = None
 
     def execute(self, sql: str) -> int:
@@ -90,16 +98,21 @@ class DuckDBLoad:
             self.execute(plan.ddl[0])
             return
         if plan.ddl:
-            self._commit(table)
+            self._commit_and_go_on(table)
             for statement in plan.ddl:
                 self.execute(statement)
-            self._commit(table)
+            self._commit_and_go_on(table)
         if found.recreate:
             self._recreate(table, found)
 
-    def _commit(self, table: TableName) -> None:
-        with durable.effect("commit", table.text):
+    def commit(self, table: str) -> None:
+        """Commit; the table is named to whoever watches."""
+        self._before_commit()
+        with durable.effect("commit", table):
             self._connection.execute("commit")
+
+    def _commit_and_go_on(self, table: TableName) -> None:
+        self.commit(table.text)
         self._connection.execute("begin")
 
     def _recreate(self, table: TableName, found: Changes) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # another process has the file; or somebody in this one opened it without asking here
 _BUSY = re.compile(r"Could not set lock on file|different configuration than existing|already attached by database")
+# closing writes a checkpoint only where it is done here, behind a copy of the blocks, and not as a process ends
+_NO_CHECKPOINT, _CHECKPOINT = "pragma disable_checkpoint_on_shutdown", "pragma enable_checkpoint_on_shutdown"
 _log = logging.getLogger(__name__)
 _guard = threading.Lock()
 _instances: dict[tuple[int, Path], _Instance] = {}
@@ -63,7 +65,7 @@ def opened(path: Path, *, read_only: bool, wait: float) -> Iterator[duckdb.DuckD
 
 
 def keep_blocks(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
-    """Before a commit that may write a checkpoint: see :mod:`platform_pipelines.connectors.duckdb_blocks`."""
+    """Before every commit of a change, which may write a checkpoint: see :mod:`.duckdb_blocks`."""
     _instance(path).keep_blocks(connection)
 
 
@@ -137,6 +139,7 @@ class _Instance:
             restore(self._path)
             self._root = duck.connect(self._path, read_only=read_only)
             self._read_only = read_only
+            self._root.execute(_NO_CHECKPOINT)
             duck.leave_a_core(self._root)
         elif self._read_only and not read_only:
             raise ReadHereError
@@ -149,11 +152,15 @@ class _Instance:
         return connection
 
     def _close_unused(self) -> None:
+        import duckdb
+
         if not self._users and self._root is not None:
             log = self._path.with_name(f"{self._path.name}.wal")
             try:
-                if not self._read_only and log.exists():  # closing writes a checkpoint
+                if not self._read_only and log.exists():
                     self.keep_blocks(self._root)
+                    with contextlib.suppress(duckdb.Error):  # closed for good by an error: the log stays
+                        self._root.execute(_CHECKPOINT)
             finally:
                 self._root.close()
                 self._root = None
