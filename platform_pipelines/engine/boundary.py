@@ -24,17 +24,18 @@ from platform_pipelines.kernels import call
 from platform_pipelines.rows import all_but
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pyarrow as pa
 
+    from platform_pipelines.cursor import CursorKind
     from platform_pipelines.model import Rejected
 
 _WIDTH = 16
 #: rows that may wait to be hashed
 _MOST_WAITING = 100_000
 #: under which key hashes are kept: of rows with a NULL cursor, of records that could not be read, of others
-_NULL, _RECORD, _VALUE = "null", "record", "="
+NO_CURSOR, _RECORD, _VALUE = "null", "record", "="
 
 
 class Boundary:
@@ -83,7 +84,7 @@ class Boundary:
         if not rows.num_rows:
             return batch
         dropped: list[Any] = []
-        keys = self._keys(rows)
+        keys = _keys(rows, self._field)
         digests = self._hasher.digests(rows, self._owed_columns)
         names = tuple(rows.schema.names)
         left = digests if names == self._owed_columns else self._hasher.digests(rows, names)
@@ -146,7 +147,7 @@ class Boundary:
             rows = _missing_or(waiting, self._field, threshold, "greater_equal")[1]
             if rows.num_rows:
                 digests = self._hasher.digests(rows, tuple(rows.schema.names))
-                for key, digest in zip(self._keys(rows), digests, strict=True):
+                for key, digest in zip(_keys(rows, self._field), digests, strict=True):
                     self._meet(key, digest)
         self._waiting = []
 
@@ -172,11 +173,36 @@ class Boundary:
     def _meet(self, key: str, digest: bytes) -> None:
         self._met.setdefault(key, Counter())[digest] += 1
 
-    def _keys(self, rows: pa.RecordBatch) -> list[str]:
-        encoded = call("dictionary_encode", rows.column(self._field))
-        texts = [Cursor.from_scalar(value) for value in encoded.dictionary]
-        keys = [_VALUE + cursor.text if cursor else _NULL for cursor in texts]
-        return [_NULL if index is None else keys[index] for index in encoded.indices.to_pylist()]
+
+def without(
+    boundary: Mapping[str, str], columns: tuple[str, ...], field: str, rows: Iterable[pa.RecordBatch]
+) -> dict[str, str]:
+    """A boundary without the hashes of these rows, whose values are as they were landed.
+
+    Args:
+        boundary: see :attr:`Manifest.boundary`.
+        columns: the columns its hashes were taken over.
+        field: the cursor field.
+        rows: have these columns, or lack some.
+    """
+    left, hasher = {key: Counter(_unpack(packed)) for key, packed in boundary.items()}, _Hasher()
+    for batch in rows:
+        for key, digest in zip(_keys(batch, field), hasher.digests(batch, columns), strict=True):
+            left.get(key, Counter()).pop(digest, None)
+    return {key: _pack(hashes) for key, hashes in left.items() if hashes}
+
+
+def lowest(boundary: Mapping[str, str], kind: CursorKind) -> Cursor | None:
+    """The lowest cursor of the rows in a boundary; None where none has one."""
+    found = (Cursor(kind, key.removeprefix(_VALUE)) for key in boundary if key.startswith(_VALUE))
+    return min(found, key=lambda cursor: cursor.order, default=None)
+
+
+def _keys(rows: pa.RecordBatch, field: str) -> list[str]:
+    encoded = call("dictionary_encode", rows.column(field))
+    texts = [Cursor.from_scalar(value) for value in encoded.dictionary]
+    keys = [_VALUE + cursor.text if cursor else NO_CURSOR for cursor in texts]
+    return [NO_CURSOR if index is None else keys[index] for index in encoded.indices.to_pylist()]
 
 
 def _missing_or(

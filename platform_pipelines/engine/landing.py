@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.connectors.base import Source
 from platform_pipelines.cursor import kind_of
@@ -84,12 +84,11 @@ def _extracted(context: Context, log: FeedLog) -> Landed:
     source = readable(context)
     with blaming_who_wrote_it(context, extract.watermark):
         try:
-            landed, mask = _read(context, log, extract, source, restartable=extract.resume is None)
+            landing, landed = _read(context, log, extract, source, restartable=extract.resume is None)
         except StartOver:
-            landed, mask = _read(context, log, extract, source, restartable=False)
-    landed = dataclasses.replace(landed, transforms=mask.outcomes)
+            landing, landed = _read(context, log, extract, source, restartable=False)
     try:
-        return with_deletes(landed, land_deletes(context, log, extract, source))
+        return with_deletes(landed, land_deletes(context, log, extract, source, landing.owed))
     except DeletesRefused as refused:
         refused.landed = landed
         raise
@@ -97,14 +96,14 @@ def _extracted(context: Context, log: FeedLog) -> Landed:
 
 def _read(
     context: Context, log: FeedLog, extract: Extract, source: Source, *, restartable: bool
-) -> tuple[Landed, LandingMask]:
+) -> tuple[_Landing, Landed]:
     """Read all pages into the log; whatever ends it early leaves only what was committed."""
     landing, mask = _Landing(context, log, extract), LandingMask(context.pipeline)
     stream = dataclasses.replace(extract.stream, restartable=restartable)
     try:
         for page in mask.pages(lambda: source.read(stream, extract.window, extract.resume)):
             landing.take(page)
-        return landing.finish(), mask
+        return landing, dataclasses.replace(landing.finish(), transforms=mask.outcomes)
     except BaseException:
         landing.abort()
         raise
@@ -179,6 +178,13 @@ class _Landing:
             watermark_to=self._watermark(),
             schema=self._schema,
         )
+
+    def owed(self) -> dict[str, Any]:
+        """The fields of a manifest that say which rows the next read meets again, once all is read."""
+        return {
+            "boundary": self._boundary.leave(self._watermark(), complete=True),
+            "columns": self._boundary.columns,
+        }
 
     def abort(self) -> None:
         """Leave nothing behind but committed batches."""

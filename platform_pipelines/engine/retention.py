@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from platform_pipelines import durable
 from platform_pipelines.engine import knownkeys
 from platform_pipelines.engine.context import utc_now
+from platform_pipelines.engine.forgetting import needed_from
 from platform_pipelines.engine.offsets import slowest_offset
 from platform_pipelines.engine.vanished import detects
 from platform_pipelines.errors import FeedBusy, SpecError
@@ -70,11 +71,15 @@ def prune(context: Context, feed: Feed) -> int:
 
 
 def _dispensable(context: Context, log: FeedLog, loaded: Offset) -> Offset:
-    """The last loaded batch that nobody needs, once the keys that it brought are kept elsewhere."""
+    """The last loaded batch that nobody needs, once the keys that it brought are kept elsewhere.
+
+    Where keys are looked for that are gone, their rows at the watermark must be found again.
+    """
     if not detects(context.pipeline):
         return loaded
     covered = knownkeys.compact(log, loaded.epoch, context.pipeline.destinations[0].key)
-    return Offset(loaded.epoch, min(loaded.sequence, covered))
+    needed = needed_from(log, loaded.epoch) or loaded.sequence + 1
+    return Offset(loaded.epoch, min(loaded.sequence, covered, needed - 1))
 
 
 def _expire_old(log: FeedLog, loaded: Offset, limit: dt.datetime) -> int:

@@ -117,7 +117,7 @@ def rewind(  # noqa: PLR0913 - one call, the rest by name
                     kind="rewind",
                     watermark=found.after,
                     schema=last.schema,
-                    **_owed(last, target),
+                    **_owed(last, target if target is not None and not _deleted_since(log, target) else None),
                 )
             )
     return found
@@ -192,6 +192,12 @@ def _watermark(now: Cursor, to: str) -> Cursor:
     except CursorError as error:
         msg = f"{error} Or name a batch, as `pipelines state NAME --history` shows it: EPOCH/SEQUENCE."
         raise UsageError(msg) from error
+
+
+def _deleted_since(log: FeedLog, target: Manifest) -> bool:
+    """Whether keys were found gone since: what that batch knew of their rows would keep those out that came back."""
+    later = (number for number in log.sequences(target.epoch) if number > target.sequence)
+    return any(log.manifest(target.epoch, number).kind == "deletes" for number in later)
 
 
 def _owed(last: Manifest, target: Manifest | None) -> dict[str, Any]:

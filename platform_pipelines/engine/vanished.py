@@ -17,6 +17,7 @@ from platform_pipelines import duck
 from platform_pipelines.connectors.base import KeyReader
 from platform_pipelines.engine import knownkeys
 from platform_pipelines.engine.context import stamp
+from platform_pipelines.engine.forgetting import forget
 from platform_pipelines.engine.incoming import conform
 from platform_pipelines.engine.knownkeys import KNOWN
 from platform_pipelines.engine.masking import LandingMask
@@ -29,7 +30,7 @@ from platform_pipelines.store import Manifest, keysnapshot
 from platform_pipelines.store.writer import PartWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     import duckdb
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _BATCH_ROWS = 122_880
+_POSITION = "_pipelines_position"
 
 
 def detects(spec: PipelineSpec) -> bool:
@@ -52,8 +54,17 @@ def detects(spec: PipelineSpec) -> bool:
     return spec.source.deletes is not None and spec.source.deletes.detect is not None
 
 
-def land_deletes(context: Context, log: FeedLog, extract: Extract, source: Source) -> Manifest | None:
+def land_deletes(
+    context: Context, log: FeedLog, extract: Extract, source: Source, owed: Callable[[], dict[str, Any]]
+) -> Manifest | None:
     """Commit the keys that are gone as a batch; None if there are none. Call it with the feed locked.
+
+    Args:
+        context: the pipeline.
+        log: of the feed.
+        extract: what was just read.
+        source: what it was read from.
+        owed: the fields of a manifest that say which rows the next read meets again.
 
     Raises:
         DeletesRefused: more keys are gone than ``max_share`` allows.
@@ -69,7 +80,7 @@ def land_deletes(context: Context, log: FeedLog, extract: Extract, source: Sourc
         schema = knownkeys.collect(connection, log, extract.epoch, tuple(columns))
         if schema is None:
             return None
-        comparison = _Comparison(connection, columns)
+        comparison = _Comparison(connection, columns, schema)
         fields = tuple(dict.fromkeys(columns.values()))
         comparison.read(LandingMask(context.pipeline).in_clear(lambda: _pages(extract, source, fields)))
         if comparison.unreadable:
@@ -82,7 +93,7 @@ def land_deletes(context: Context, log: FeedLog, extract: Extract, source: Sourc
             return None
         gone = comparison.compare()
         _check_share(context, log, gone, comparison)
-        manifest = _commit(context, log, extract.epoch, comparison, schema) if gone else None
+        manifest = _commit(context, log, extract, comparison, owed()) if gone else None
     knownkeys.compact_if_long(log, extract.epoch, tuple(columns))
     return manifest
 
@@ -115,12 +126,14 @@ class _Comparison:
     Attributes:
         connection: has the table :data:`KNOWN`.
         columns: ``{key column: column of the source}``.
+        schema: of the known keys.
         found: distinct keys of the source so far.
         unreadable: records whose key cannot be told.
     """
 
     connection: duckdb.DuckDBPyConnection
     columns: dict[str, str]
+    schema: pa.Schema
     unreadable: int = 0
 
     def read(self, pages: Iterator[Page]) -> None:
@@ -142,6 +155,20 @@ class _Comparison:
             f"where not exists (select 1 from source_keys s where {same})"
         )
         return self.count("gone")
+
+    def gone_of(self, rows: pa.Table) -> pa.Table:
+        """Those of the source's rows whose key is gone."""
+        import pyarrow as pa
+
+        keys = {name: rows.column(name) for name in dict.fromkeys(self.columns.values())}
+        numbered = pa.table([pa.array(range(rows.num_rows)), *keys.values()], names=[_POSITION, *keys])
+        same = " and ".join(f"g.{duck.quote(name)} = {cast}" for name, cast in self._casts("r").items())
+        self.connection.register("landed_keys", numbered)
+        found = self.connection.execute(
+            f"select {_POSITION} from landed_keys r where exists (select 1 from gone g where {same})"
+        ).to_arrow_table()
+        self.connection.unregister("landed_keys")
+        return rows.take(found.column(_POSITION))
 
     def count(self, table: str) -> int:
         """Rows of one of the tables."""
@@ -169,14 +196,17 @@ class _Comparison:
             self._take(pa.table({name: [str(record[name]) for record in whole] for name in names}))
 
     def _take(self, keys: pa.Table) -> None:
-        kinds = {row[0]: row[1] for row in self.connection.execute(f"describe {KNOWN}").fetchall()}
-        casts = ", ".join(
-            f"try_cast({duck.quote(source)} as {kinds[name]}) as {duck.quote(name)}"
-            for name, source in self.columns.items()
-        )
+        casts = ", ".join(f"{cast} as {duck.quote(name)}" for name, cast in self._casts("p").items())
         self.connection.register("key_page", keys)
-        self.connection.execute(f"insert into source_keys select distinct {casts} from key_page")
+        self.connection.execute(f"insert into source_keys select distinct {casts} from key_page p")
         self.connection.unregister("key_page")
+
+    def _casts(self, relation: str) -> dict[str, str]:
+        """The source's key columns in the types of the known keys."""
+        kinds = {row[0]: row[1] for row in self.connection.execute(f"describe {KNOWN}").fetchall()}
+        return {
+            name: f"try_cast({relation}.{duck.quote(source)} as {kinds[name]})" for name, source in self.columns.items()
+        }
 
 
 def _fields(record: str) -> dict[str, Any]:
@@ -204,16 +234,20 @@ def _check_share(context: Context, log: FeedLog, gone: int, comparison: _Compari
     raise DeletesRefused(msg)
 
 
-def _commit(context: Context, log: FeedLog, epoch: int, comparison: _Comparison, schema: pa.Schema) -> Manifest:
-    """Land the keys that are gone; watermark and boundary stay what they were."""
-    previous = log.last(epoch)
+def _commit(
+    context: Context, log: FeedLog, extract: Extract, comparison: _Comparison, owed: dict[str, Any]
+) -> Manifest:
+    """Land the keys that are gone; the watermark stays what it was, and the boundary forgets their rows."""
+    previous = log.last(extract.epoch)
     assert previous is not None  # noqa: S101 - there are known keys, so there are batches
     sequence = previous.sequence + 1
-    check_follows(context, log, Offset(epoch, sequence))
-    files = _write(context, log.attempt_folder(epoch, sequence), comparison.connection, schema)
+    check_follows(context, log, Offset(extract.epoch, sequence))
+    files = _write(context, log.attempt_folder(extract.epoch, sequence), comparison)
+    fields = unmoved(previous) | owed
+    fields["boundary"] = forget(log, extract, fields, set(comparison.columns.values()), comparison.gone_of)
     manifest = Manifest(
         feed=log.feed,
-        epoch=epoch,
+        epoch=extract.epoch,
         sequence=sequence,
         token=context.token,
         run_id=context.run_id or context.token,
@@ -222,24 +256,22 @@ def _commit(context: Context, log: FeedLog, epoch: int, comparison: _Comparison,
         files=files,
         read=sum(file.rows for file in files),
         schema=previous.schema,
-        **unmoved(previous),
+        **fields,
     )
     log.commit(manifest)
     return manifest
 
 
-def _write(
-    context: Context, folder: Path, connection: duckdb.DuckDBPyConnection, schema: pa.Schema
-) -> tuple[DataFile, ...]:
+def _write(context: Context, folder: Path, comparison: _Comparison) -> tuple[DataFile, ...]:
     """The keys that are gone as files, for soft deletes with the mark."""
     import pyarrow as pa
 
-    deletes = context.pipeline.source.deletes
+    deletes, schema = context.pipeline.source.deletes, comparison.schema
     names = ", ".join(duck.quote(name) for name in schema.names)
     if deletes is not None and deletes.action == "soft":
         schema = schema.append(pa.field(DELETED_AT, pa.timestamp("us", "UTC")))
         names += f", {duck.literal(stamp())}::timestamptz as {duck.quote(DELETED_AT)}"
     writer = PartWriter(folder, schema)
-    for batch in connection.execute(f"select {names} from gone").to_arrow_reader(_BATCH_ROWS):
+    for batch in comparison.connection.execute(f"select {names} from gone").to_arrow_reader(_BATCH_ROWS):
         writer.write(conform(batch, schema))
     return writer.close()

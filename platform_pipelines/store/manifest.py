@@ -77,8 +77,8 @@ class Manifest:
         cursor_low: lowest cursor of the rows.
         cursor_high: highest cursor of the rows.
         watermark: the feed's watermark once this batch is committed.
-        boundary: ``{cursor text or "": base64 of 16-byte row hashes}`` of the
-            rows that the next read will meet again.
+        boundary: ``{"=" and cursor text, "null" or "record": base64 of 16-byte row
+            hashes}`` of the rows that the next read will meet again.
         columns: the columns the hashes were taken over.
         resume: from where an interrupted extract goes on; None if complete.
         schema: Arrow schema of the rows, for ``deletes`` of those before it;

@@ -1,0 +1,98 @@
+"""Rows whose key is gone at the source leave the boundary: they land again if they come back as they were.
+
+Which keys are gone is left to ``vanished``. The rows are found in the batches that
+landed them, which retention keeps as long as the boundary may name rows of theirs.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from typing import TYPE_CHECKING, Any
+
+from platform_pipelines.engine.boundary import NO_CURSOR, cursor_scalar, lowest, without
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from platform_pipelines.cursor import Cursor
+    from platform_pipelines.engine.extract import Extract
+    from platform_pipelines.store import FeedLog, Manifest
+
+
+def forget(
+    log: FeedLog,
+    extract: Extract,
+    fields: Mapping[str, Any],
+    key: set[str],
+    gone: Callable[[pa.Table], pa.Table],
+) -> dict[str, str]:
+    """The boundary without the rows that are gone.
+
+    Args:
+        log: of the feed.
+        extract: what was just read.
+        fields: ``boundary``, ``columns`` and ``watermark`` of the manifest to be written.
+        key: columns of the source that make the key.
+        gone: given landed rows, those of them whose key is gone.
+    """
+    columns, field = fields["columns"], extract.tracked
+    boundary: dict[str, str] = fields["boundary"]
+    if not boundary or field is None:
+        return boundary
+    needed = {*key, field}
+    found = (
+        gone(landed)
+        for path, wanted in _files(log, extract.epoch, field, fields)
+        if needed <= set(names := _names(path))
+        for landed in [_read(path, [name for name in names if name in needed or name in columns], wanted)]
+    )
+    return without(boundary, columns, field, (batch for table in found for batch in table.to_batches()))
+
+
+def needed_from(log: FeedLog, epoch: int) -> int | None:
+    """The first batch that brought rows which the boundary may name by their cursor; None if there is none."""
+    last = log.last(epoch)
+    low = _lowest(last.boundary, last.watermark) if last is not None else None
+    manifests = (log.manifest(epoch, sequence) for sequence in log.sequences(epoch))
+    return next((each.sequence for each in manifests if low is not None and _reaches(each, low)), None)
+
+
+def _files(log: FeedLog, epoch: int, field: str, fields: Mapping[str, Any]) -> Iterator[tuple[Path, pc.Expression]]:
+    """Batch files that may hold rows of the boundary, and the condition that a row is at it."""
+    import pyarrow.compute as pc
+
+    low, missing = _lowest(fields["boundary"], fields["watermark"]), NO_CURSOR in fields["boundary"]
+    for manifest in (log.manifest(epoch, sequence) for sequence in log.sequences(epoch)):
+        conditions = [pc.field(field).is_null()] if missing else []
+        if low is not None and _reaches(manifest, low) and manifest.schema is not None:
+            conditions.append(pc.field(field) >= cursor_scalar(low, manifest.schema.field(field).type))
+        if manifest.kind == "extract" and conditions:
+            for path in (log.epoch_folder(epoch) / file.path for file in manifest.files):
+                if path.exists():  # of a batch that retention has removed nothing is known
+                    yield path, functools.reduce(operator.or_, conditions)
+
+
+def _lowest(boundary: Mapping[str, str], watermark: Cursor | None) -> Cursor | None:
+    return lowest(boundary, watermark.kind) if watermark is not None else None
+
+
+def _reaches(manifest: Manifest, low: Cursor) -> bool:
+    high = manifest.cursor_high
+    return manifest.kind == "extract" and high is not None and high.kind == low.kind and high.at_least(low)
+
+
+def _names(path: Path) -> list[str]:
+    import pyarrow.parquet as pq
+
+    return pq.read_schema(path).names
+
+
+def _read(path: Path, names: list[str], wanted: pc.Expression) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    return pq.read_table(path, columns=names, filters=wanted, partitioning=None)
