@@ -236,6 +236,15 @@ def _with_old(work: _Merge, table: pa.Table, rows: pa.Table, missing: list[str])
         f"on t.{FILE} = r.f and t.{ROW} = r.n order by r.i, r.f, r.n"
     ).to_arrow_table()
     work.connection.unregister("replaced")
+    known = _metadata(work)
     for name in missing:
-        table = table.append_column(old.schema.field(name), old.column(name))
+        table = table.append_column(old.schema.field(name).with_metadata(known.get(name, {})), old.column(name))
     return table
+
+
+def _metadata(work: _Merge) -> dict[str, Any]:
+    """What is noted of the live columns beside their types, such as that a text is JSON."""
+    import pyarrow.parquet as pq
+
+    schemas = (pq.read_schema(path) for path, _ in work.live)
+    return {field.name: field.metadata for schema in schemas for field in schema if field.metadata}

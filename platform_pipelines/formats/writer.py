@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck, durable
 from platform_pipelines.duck import literal, quote
+from platform_pipelines.formats import json_line
 from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile, file_stem
+from platform_pipelines.sql.duckdb_errors import refused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,7 +129,11 @@ def write_text(table: pa.Table, path: Path, file_format: str, options: TextOptio
     lines = file_format != "csv"
     columns = ", ".join(_shown(field, lines=lines) for field in table.schema)
     packed = options.compression if options.compression in _ENDINGS else "none"
-    if lines:
+    query, given = f"select {columns} from written", {field.name for field in table.schema if _is_json(field)}
+    if lines and given:
+        query = f"select {json_line.line(table.schema.names, given)} from ({query})"
+        form = f"{json_line.FORM}, compression {packed}"
+    elif lines:
         form = f"format json, compression {packed}"
     else:
         strings = [quote(f.name) for f in table.schema if _is_text(f.type)]
@@ -140,8 +146,12 @@ def write_text(table: pa.Table, path: Path, file_format: str, options: TextOptio
         )
     with duck.session() as connection:
         connection.register("written", table)
-        with durable.effect("write", path):
-            connection.execute(f"copy (select {columns} from written) to {literal(str(path))} ({form})")
+        with durable.effect("write", path), refused(f"Rows cannot be written to {path.name.removeprefix(TMP)}"):
+            connection.execute(f"copy ({query}) to {literal(str(path))} ({form})")
+
+
+def _is_json(field: pa.Field[Any]) -> bool:
+    return (field.metadata or {}).get(b"pipelines_type") == b"json"
 
 
 def _is_text(data_type: pa.DataType) -> bool:
@@ -161,8 +171,8 @@ def _shown(field: pa.Field[Any], *, lines: bool) -> str:
         return f"regexp_replace({text}, '\\.?0+{zone}$', '{zone}') as {name}"
     if t.is_binary(kind) or t.is_large_binary(kind):
         return f"to_base64({name}) as {name}"
-    if (field.metadata or {}).get(b"pipelines_type") == b"json" and lines:
-        return f"{name}::json as {name}"
+    if _is_json(field) and lines:
+        return f"{json_line.raw(field.name)} as {name}"
     if t.is_nested(kind) and not lines:
         return f"to_json({name})::varchar as {name}"
     return name

@@ -25,7 +25,7 @@ from platform_pipelines_tests.unit.engine.world import World, at
 
 SCHEMA = pa.schema([("id", pa.int64()), ("at", pa.timestamp("us", "UTC")), ("v", pa.int64())])
 #: rows from this number on have no cursor
-WITHOUT = 8
+WITHOUT = 3
 Row = tuple[int | None, int]  # the second of its cursor, and a version
 
 
@@ -77,15 +77,14 @@ class History:
         return {}
 
 
-NUMBERS = st.integers(0, 9)
+NUMBERS, AND_RUN = st.integers(0, 4), st.booleans()
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("put"), NUMBERS, st.integers(1, 6), st.integers(1, 3)),
-        st.tuples(st.just("vanish"), NUMBERS),
-        st.tuples(st.just("come_back"), NUMBERS),
-        st.tuples(st.just("run")),
+        st.tuples(AND_RUN, st.just("put"), NUMBERS, st.integers(1, 4), st.integers(1, 2)),
+        st.tuples(AND_RUN, st.just("vanish"), NUMBERS),
+        st.tuples(AND_RUN, st.just("come_back"), NUMBERS),
     ),
-    min_size=5,
+    min_size=10,
     max_size=30,
 )
 
@@ -97,8 +96,12 @@ def test_rows_that_go_and_come_back(lag: int, steps: list[tuple[Any, ...]]) -> N
     root = Path(tempfile.mkdtemp())
     history = History(World(root), lag)
     try:
-        for name, *arguments in [*steps, ("run",), ("run",)]:
+        for and_run, name, *arguments in steps:
             getattr(history, name)(*arguments)
+            if and_run:
+                history.run()
+        history.run()
+        history.run()
     finally:
         MemoryConnector.clear(history.world.space)
         shutil.rmtree(root, ignore_errors=True)
