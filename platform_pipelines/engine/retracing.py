@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from platform_pipelines.engine.landing import WHOLE_BATCH_TRANSFORMS
+from platform_pipelines.engine.batching import WHOLE_BATCH_TRANSFORMS
 from platform_pipelines.engine.masking import behind_landing
 from platform_pipelines.engine.reference import references
 from platform_pipelines.errors import PipelinesError
