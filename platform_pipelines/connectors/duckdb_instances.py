@@ -77,7 +77,7 @@ def recover(path: Path) -> None:
 def _instance(path: Path) -> _Instance:
     with _guard:
         # a forked child must not use its parent's instance
-        return _instances.setdefault((os.getpid(), path.resolve()), _Instance(path))
+        return _instances.setdefault((os.getpid(), path.resolve()), _Instance(path.resolve()))
 
 
 class _Instance:
@@ -157,8 +157,9 @@ class _Instance:
         if not self._users and self._root is not None:
             log = self._path.with_name(f"{self._path.name}.wal")
             try:
-                if not self._read_only and log.exists():
-                    self.keep_blocks(self._root)
+                if not self._read_only:
+                    if log.exists():
+                        self.keep_blocks(self._root)
                     with contextlib.suppress(duckdb.Error):  # closed for good by an error: the log stays
                         self._root.execute(_CHECKPOINT)
             finally:

@@ -7,12 +7,13 @@ durable. When to read, and what, is left to ``landing`` and ``extract``.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from platform_pipelines.cursor import kind_of
 from platform_pipelines.engine import window as windows
 from platform_pipelines.engine.context import Progress, stamp
 from platform_pipelines.engine.extract import boundary_of
+from platform_pipelines.engine.forgetting import Owed
 from platform_pipelines.engine.offsets import check_follows
 from platform_pipelines.engine.report import Landed
 from platform_pipelines.engine.tally import Tally
@@ -97,15 +98,13 @@ class Landing:
             schema=self._schema,
         )
 
-    def owed(self) -> dict[str, Any]:
-        """The fields of a manifest that say which rows the next read meets again, once all is read."""
-        return {
-            "boundary": self._boundary.leave(self._watermark(), complete=True),
-            "columns": self._boundary.columns,
-        }
+    def owed(self) -> Owed:
+        """Which rows the next read meets again, once all is read."""
+        left = self._boundary.leave(self._watermark(), complete=True)
+        return Owed(left, self._boundary.columns, self._boundary.unmet)
 
     def abort(self) -> None:
-        """Leave nothing behind but committed batches."""
+        """Leave nothing behind but committed batches, and what the next run sweeps away."""
         if self._writer is not None:
             self._writer.abort()
 
@@ -205,11 +204,12 @@ class Landing:
         )
         if self._extract.kind == "window":
             manifest = dataclasses.replace(manifest, **unmoved(self._extract.previous))
+        self._writer = None  # an interrupt may come behind the commit, and its files are not to be given up then
         self._log.commit(manifest)
         self._batch.batches = 1
         self._batch.bytes = manifest.size
         self._totals.add(self._batch)
-        self._batch, self._writer, self._rejects, self._pages = Tally(), None, [], 0
+        self._batch, self._rejects, self._pages = Tally(), [], 0
         self._sequence += 1
 
     def _known_schema(self) -> pa.Schema | None:

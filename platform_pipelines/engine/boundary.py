@@ -76,6 +76,13 @@ class Boundary:
         """How many rows and records of earlier batches have not come again yet."""
         return sum(hashes.total() for hashes in self._owed.values())
 
+    @property
+    def unmet(self) -> frozenset[str]:
+        """Under which keys hashes of earlier batches stay owed: where a whole read met some rows, it met all."""
+        if self._resumed:
+            return frozenset(self._owed)
+        return frozenset(key for key in self._owed if key.startswith(_VALUE) and key not in self._met)
+
     def drop_known(self, batch: pa.RecordBatch, watermark: Cursor | None) -> pa.RecordBatch:
         """The batch without the rows an earlier batch holds."""
         if not self._owed:

@@ -108,7 +108,9 @@ def _replay(context: Context, feed: Feed) -> Outcome | None:
         load_all(context, outcome, names)
     for name in sorted(asked - outcome.failed.keys()):
         with recorded(context, outcome):
-            outcome.loaded[name] = added(outcome.loaded.get(name), resend(context, feed, name))
+            again = resend(context, feed, name)
+            outcome.overtaken += again.deduplicated if name != next(iter(outcome.loaded), name) else 0
+            outcome.loaded[name] = added(outcome.loaded.get(name), again)
     return outcome
 
 

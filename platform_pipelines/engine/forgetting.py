@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import operator
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from platform_pipelines.engine.boundary import NO_CURSOR, cursor_scalar, lowest, without
 
@@ -24,34 +25,44 @@ if TYPE_CHECKING:
     from platform_pipelines.store import FeedLog, Manifest
 
 
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Which rows the next read meets again.
+
+    Attributes:
+        boundary: see :attr:`Manifest.boundary`.
+        columns: the columns its hashes were taken over.
+        unmet: keys of the boundary under which this read met no row, so that rows that are gone may be among them.
+    """
+
+    boundary: dict[str, str]
+    columns: tuple[str, ...]
+    unmet: frozenset[str]
+
+
 def forget(
-    log: FeedLog,
-    extract: Extract,
-    fields: Mapping[str, Any],
-    key: set[str],
-    gone: Callable[[pa.Table], pa.Table],
+    log: FeedLog, extract: Extract, owed: Owed, key: set[str], gone: Callable[[pa.Table], pa.Table]
 ) -> dict[str, str]:
     """The boundary without the rows that are gone.
 
     Args:
         log: of the feed.
         extract: what was just read.
-        fields: ``boundary``, ``columns`` and ``watermark`` of the manifest to be written.
+        owed: what it met.
         key: columns of the source that make the key.
         gone: given landed rows, those of them whose key is gone.
     """
-    columns, field = fields["columns"], extract.tracked
-    boundary: dict[str, str] = fields["boundary"]
-    if not boundary or field is None:
-        return boundary
+    field, suspects = extract.tracked, {name: owed.boundary[name] for name in owed.unmet if name in owed.boundary}
+    if not suspects or field is None:
+        return owed.boundary
     needed = {*key, field}
     found = (
         gone(landed)
-        for path, wanted in _files(log, extract.epoch, field, fields)
+        for path, wanted in _files(log, extract.epoch, field, suspects)
         if needed <= set(names := _names(path))
-        for landed in [_read(path, [name for name in names if name in needed or name in columns], wanted)]
+        for landed in [_read(path, [name for name in names if name in needed or name in owed.columns], wanted)]
     )
-    return without(boundary, columns, field, (batch for table in found for batch in table.to_batches()))
+    return without(owed.boundary, owed.columns, field, (batch for table in found for batch in table.to_batches()))
 
 
 def needed_from(log: FeedLog, epoch: int) -> int | None:
@@ -62,19 +73,27 @@ def needed_from(log: FeedLog, epoch: int) -> int | None:
     return next((each.sequence for each in manifests if low is not None and _reaches(each, low)), None)
 
 
-def _files(log: FeedLog, epoch: int, field: str, fields: Mapping[str, Any]) -> Iterator[tuple[Path, pc.Expression]]:
-    """Batch files that may hold rows of the boundary, and the condition that a row is at it."""
+def _files(log: FeedLog, epoch: int, field: str, suspects: Mapping[str, str]) -> Iterator[tuple[Path, pc.Expression]]:
+    """Batch files that may hold such rows of the boundary, newest first, and the condition that a row may be one."""
     import pyarrow.compute as pc
 
-    low, missing = _lowest(fields["boundary"], fields["watermark"]), NO_CURSOR in fields["boundary"]
-    for manifest in (log.manifest(epoch, sequence) for sequence in log.sequences(epoch)):
+    last = log.last(epoch)
+    low, missing = _lowest(suspects, last.watermark if last else None), NO_CURSOR in suspects
+    for manifest in (log.manifest(epoch, sequence) for sequence in reversed(log.sequences(epoch))):
+        if not missing and (low is None or _is_below(manifest.watermark, low)):
+            return
         conditions = [pc.field(field).is_null()] if missing else []
-        if low is not None and _reaches(manifest, low) and manifest.schema is not None:
-            conditions.append(pc.field(field) >= cursor_scalar(low, manifest.schema.field(field).type))
+        schema = manifest.schema
+        if low is not None and _reaches(manifest, low) and schema is not None and field in schema.names:
+            conditions.append(pc.field(field) >= cursor_scalar(low, schema.field(field).type))
         if manifest.kind == "extract" and conditions:
             for path in (log.epoch_folder(epoch) / file.path for file in manifest.files):
                 if path.exists():  # of a batch that retention has removed nothing is known
                     yield path, functools.reduce(operator.or_, conditions)
+
+
+def _is_below(watermark: Cursor | None, low: Cursor) -> bool:
+    return watermark is not None and watermark.kind == low.kind and not watermark.at_least(low)
 
 
 def _lowest(boundary: Mapping[str, str], watermark: Cursor | None) -> Cursor | None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines import duck
 from platform_pipelines.engine.context import Progress
 from platform_pipelines.engine.ordercolumn import order_column
-from platform_pipelines.engine.overtaken import BATCH, INCOMING, OVERTAKEN, Arrivals, late
+from platform_pipelines.engine.overtaken import BATCH, INCOMING, OVERTAKEN, Arrivals
+from platform_pipelines.engine.rivals import late
 from platform_pipelines.engine.schemas import unified
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.model import DELETED_AT

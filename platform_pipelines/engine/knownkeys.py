@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
 from platform_pipelines.engine.incoming import conform
-from platform_pipelines.engine.overtaken import origins
+from platform_pipelines.engine.origins import origins
 from platform_pipelines.engine.schemas import unified
 from platform_pipelines.rowfiles import RowFiles
 from platform_pipelines.rowsql import FILE, is_plain, placed
@@ -120,6 +120,7 @@ def _parts(log: FeedLog, epoch: int) -> Iterator[_Part]:
     snapshot, of_replays = keysnapshot.latest(log, epoch), origins(log, epoch)
     if snapshot.files:
         yield _keys(log, epoch, snapshot.sequence, snapshot.files)
+    yield from _gone_before(log, epoch, snapshot.sequence, of_replays)
     for sequence in (number for number in log.sequences(epoch) if number > snapshot.sequence):
         manifest = log.manifest(epoch, sequence)
         if manifest.kind == "deletes":
@@ -129,6 +130,16 @@ def _parts(log: FeedLog, epoch: int) -> Iterator[_Part]:
         if verdict is not None and verdict.files and verdict.schema is not None:
             read = of_replays.get(sequence, sequence)
             yield _Part(sequence, read, passed(log, verdict), verdict.schema)
+
+
+def _gone_before(log: FeedLog, epoch: int, snapshot: int, of_replays: dict[int, int]) -> Iterator[_Part]:
+    """Deletes that the snapshot covers and that replays behind it must know: it knows of no key that is gone."""
+    oldest = min((read for sequence, read in of_replays.items() if sequence > snapshot), default=snapshot)
+    for sequence in log.sequences(epoch):
+        if not oldest < sequence <= snapshot or (manifest := log.manifest(epoch, sequence)).kind != "deletes":
+            continue
+        if all((log.epoch_folder(epoch) / file.path).exists() for file in manifest.files):
+            yield replace(_keys(log, epoch, sequence, manifest.files), gone=True)
 
 
 def _keys(log: FeedLog, epoch: int, sequence: int, files: Sequence[DataFile]) -> _Part:

@@ -16,18 +16,16 @@ from platform_pipelines.engine.incoming import KEYED
 from platform_pipelines.engine.loading import Pending, target_of
 from platform_pipelines.engine.ordercolumn import order_column
 from platform_pipelines.engine.ordering import batch_name, check, ordered
-from platform_pipelines.engine.overtaken import BATCH, INCOMING, OVERTAKEN, SEQUENCE, Arrivals, sent_again
+from platform_pipelines.engine.overtaken import BATCH, INCOMING, OVERTAKEN, Arrivals
 from platform_pipelines.engine.refused_rows import BOOKKEEPING, keep
 from platform_pipelines.engine.report import Loaded
+from platform_pipelines.engine.rivals import sent_again
 from platform_pipelines.model import Offset
 from platform_pipelines.rowfiles import RowFiles
-from platform_pipelines.rowsql import FILE, ROW, is_plain, placed, rows_in
+from platform_pipelines.rowsql import FILE, ROW, is_plain, placed
 from platform_pipelines.store import Verdict, refusals
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import duckdb
     import pyarrow as pa
 
     from platform_pipelines.engine.context import Context
@@ -128,31 +126,10 @@ def _not_overtaken(target: Target, refusal: Refusal, manifest: Manifest) -> pa.T
     with duck.session(len(rows.schema)) as connection:
         connection.execute(f"create temp view {INCOMING} as select *, 0 as {BATCH} from {placed(stored)}")
         arrivals = Arrivals(connection, target.context, target.log, target.spec, cursor)
-        if not arrivals.find_overtaken(lates, _refused_elsewhere(connection, target, refusal)):
+        if not arrivals.find_overtaken(lates):
             return rows
         places = connection.execute(f"select {FILE}, {ROW} from {OVERTAKEN}").fetchall()
     starts = np.cumsum([0, *(table.num_rows for table in tables)])
     counts = np.ones(rows.num_rows, dtype=bool)
     counts[[starts[file] + row for file, row in places]] = False
     return rows.filter(pa.array(counts))
-
-
-def _refused_elsewhere(connection: duckdb.DuckDBPyConnection, target: Target, refusal: Refusal) -> str | None:
-    """Keys of other batches that the destination has not taken either, as a view; None for none."""
-    log, names = target.log, ", ".join(duck.quote(name) for name in target.spec.key)
-    others = [
-        f"select {names}, {each.sequence} as {SEQUENCE} from {rows_in(paths, by_name=True)}"
-        for each in refused(log)
-        if each.destination == refusal.destination and each.sequence != refusal.sequence
-        if (paths := log.paths(each.epoch, each.files)) and set(target.spec.key) <= set(_columns(paths[0]))
-    ]
-    if not others:
-        return None
-    connection.execute(f"create temp view refused as {' union all '.join(others)}")
-    return "refused"
-
-
-def _columns(path: Path) -> list[str]:
-    import pyarrow.parquet as pq
-
-    return list(pq.read_schema(path).names)

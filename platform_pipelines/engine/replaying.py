@@ -2,16 +2,15 @@
 
 Rows that the rules rejected, and records that never became rows, make one batch.
 Rows that a transform stopped make one for each place where they were stopped and
-each schema they have, for they go on from there. Rows read before keys were found
-gone and rows read after it stay apart, and where cursors may be NULL, rows of
-different batches: so a replay has an age, see ``overtaken``. A batch's manifest says which
+each schema they have, for they go on from there. Rows of different batches go
+together only if no row between them can be newer than some of them alone: so a
+replay has an age, see ``overtaken``. A batch's manifest says which
 files of dead letters it took up, and so each is taken up once. Judging and loading
 are left to ``deadletters``.
 """
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines.engine.context import stamp
 from platform_pipelines.engine.incoming import KEYED
 from platform_pipelines.engine.offsets import check_follows
-from platform_pipelines.engine.overtaken import origins
+from platform_pipelines.engine.ordercolumn import order_column
+from platform_pipelines.engine.origins import generations, origins
 from platform_pipelines.engine.refused_rows import BOOKKEEPING
 from platform_pipelines.engine.schemas import unified
 from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.engine.unread import UNREAD_PREFIX
-from platform_pipelines.engine.vanished import detects
 from platform_pipelines.model import Offset
 from platform_pipelines.store import Manifest
 from platform_pipelines.store.writer import PartWriter
@@ -135,23 +134,27 @@ def _groups(context: Context, log: FeedLog, verdicts: list[Verdict]) -> Iterator
             marks = (schema.metadata or {}).get(KEY)
             key = age, marks, "" if marks is None else str(schema.remove_metadata())
             groups[key] = groups.get(key, Letters()).with_file(verdict, file, path)
-    yield from groups.values()
+    for _, group in sorted(groups.items(), key=lambda item: item[0][0]):
+        yield group
 
 
 def _ages(context: Context, log: FeedLog, verdicts: list[Verdict]) -> dict[int, int]:
     """Numbers, by sequence, that are the same for letters between which nothing can have overtaken only some."""
-    epoch = verdicts[0].epoch
+    epoch, pipeline = verdicts[0].epoch, context.pipeline
     of_replays = origins(log, epoch)
-    read = {verdict.sequence: of_replays.get(verdict.sequence, verdict.sequence) for verdict in verdicts}
-    if all(destination.mode not in KEYED for destination in context.pipeline.destinations):
-        return dict.fromkeys(read, 0)
-    cursor = context.pipeline.source.cursor
-    if cursor is not None and cursor.on_missing == "include":
-        return read
-    if not detects(context.pipeline):
-        return dict.fromkeys(read, 0)
-    deletes = [number for number in log.sequences(epoch) if log.manifest(epoch, number).kind == "deletes"]
-    return {sequence: bisect.bisect(deletes, origin) for sequence, origin in read.items()}
+    read_by = {verdict.sequence: of_replays.get(verdict.sequence, verdict.sequence) for verdict in verdicts}
+    if all(destination.mode not in KEYED for destination in pipeline.destinations):
+        return dict.fromkeys(read_by, 0)
+    cursor = pipeline.source.cursor
+    schemas = [verdict.schema for verdict in verdicts]
+    if (
+        cursor is None
+        or cursor.on_missing == "include"
+        or any(s is None or not order_column(context, s) for s in schemas)
+    ):
+        return read_by
+    numbers = generations(log, epoch, read_by.values())
+    return {sequence: numbers[origin] for sequence, origin in read_by.items()}
 
 
 def _manifest(context: Context, log: FeedLog, previous: Manifest, sequence: int, group: Letters) -> Manifest:

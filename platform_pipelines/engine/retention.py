@@ -85,8 +85,10 @@ def _dispensable(context: Context, log: FeedLog, loaded: Offset) -> Offset:
 def _expire_old(log: FeedLog, loaded: Offset, limit: dt.datetime) -> int:
     removed = 0
     for sequence in log.sequences(loaded.epoch)[:-1]:
-        created = dt.datetime.fromisoformat(log.manifest(loaded.epoch, sequence).created_at)
-        if sequence <= loaded.sequence and created < limit:
+        manifest = log.manifest(loaded.epoch, sequence)
+        created = dt.datetime.fromisoformat(manifest.created_at)
+        # keys that are gone are few, and a replay must know them
+        if sequence <= loaded.sequence and created < limit and manifest.kind != "deletes":
             removed += _expire(log, loaded.epoch, sequence)
     return removed
 

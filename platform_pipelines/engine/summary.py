@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Outcome:
-    """What happened to one feed in one run."""
+    """What happened to one feed in one run.
+
+    Attributes:
+        overtaken: rows that were to come again at a destination other than the first, and that newer ones kept out.
+    """
 
     feed: Feed
     landed: Landed | None = None
@@ -28,6 +32,7 @@ class Outcome:
     loaded: dict[str, Loaded] = field(default_factory=dict)
     failed: dict[str, PipelinesError] = field(default_factory=dict)
     error: PipelinesError | None = None
+    overtaken: int = 0
 
 
 def summarize(context: Context, outcomes: Sequence[Outcome], *, partitioned: bool) -> RunReport:
@@ -89,7 +94,7 @@ def _refused(outcomes: Sequence[Outcome]) -> int:
 
 def _deduplicated(outcomes: Sequence[Outcome]) -> int:
     """Rows left out at the destination; where destinations differ, the first one's figure."""
-    return sum(next((item.deduplicated for item in o.loaded.values()), 0) for o in outcomes)
+    return sum(next((item.deduplicated for item in o.loaded.values()), 0) + o.overtaken for o in outcomes)
 
 
 def _destinations(context: Context, outcomes: Sequence[Outcome]) -> dict[str, DestinationReport]:

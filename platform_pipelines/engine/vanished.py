@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from platform_pipelines.connectors.base import Source
     from platform_pipelines.engine.context import Context
     from platform_pipelines.engine.extract import Extract
+    from platform_pipelines.engine.forgetting import Owed
     from platform_pipelines.engine.report import Landed
     from platform_pipelines.model import Page, Rejected
     from platform_pipelines.spec import PipelineSpec
@@ -55,7 +56,7 @@ def detects(spec: PipelineSpec) -> bool:
 
 
 def land_deletes(
-    context: Context, log: FeedLog, extract: Extract, source: Source, owed: Callable[[], dict[str, Any]]
+    context: Context, log: FeedLog, extract: Extract, source: Source, owed: Callable[[], Owed]
 ) -> Manifest | None:
     """Commit the keys that are gone as a batch; None if there are none. Call it with the feed locked.
 
@@ -64,7 +65,7 @@ def land_deletes(
         log: of the feed.
         extract: what was just read.
         source: what it was read from.
-        owed: the fields of a manifest that say which rows the next read meets again.
+        owed: which rows the next read meets again.
 
     Raises:
         DeletesRefused: more keys are gone than ``max_share`` allows.
@@ -234,17 +235,15 @@ def _check_share(context: Context, log: FeedLog, gone: int, comparison: _Compari
     raise DeletesRefused(msg)
 
 
-def _commit(
-    context: Context, log: FeedLog, extract: Extract, comparison: _Comparison, owed: dict[str, Any]
-) -> Manifest:
+def _commit(context: Context, log: FeedLog, extract: Extract, comparison: _Comparison, owed: Owed) -> Manifest:
     """Land the keys that are gone; the watermark stays what it was, and the boundary forgets their rows."""
     previous = log.last(extract.epoch)
     assert previous is not None  # noqa: S101 - there are known keys, so there are batches
     sequence = previous.sequence + 1
     check_follows(context, log, Offset(extract.epoch, sequence))
     files = _write(context, log.attempt_folder(extract.epoch, sequence), comparison)
-    fields = unmoved(previous) | owed
-    fields["boundary"] = forget(log, extract, fields, set(comparison.columns.values()), comparison.gone_of)
+    fields = unmoved(previous) | {"columns": owed.columns}
+    fields["boundary"] = forget(log, extract, owed, set(comparison.columns.values()), comparison.gone_of)
     manifest = Manifest(
         feed=log.feed,
         epoch=extract.epoch,

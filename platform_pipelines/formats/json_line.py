@@ -20,8 +20,12 @@ FORM = "format csv, header false, quote '', escape '', delimiter '\n'"
 
 
 def raw(name: str) -> str:
-    """SQL of a column's JSON as it came, once it is seen to be JSON, on one line."""
-    text, value = quote(name), f"{quote(name)}::json::varchar"
+    """SQL of a column's JSON as it came, once it is seen to be JSON, on one line.
+
+    DuckDB takes a comma behind the last value for JSON, others do not: where there may be one, DuckDB writes it anew.
+    """
+    text, given = quote(name), f"{quote(name)}::json::varchar"
+    value = f"case when regexp_matches({text}, ',\\s*[\\]}}]') then json({text})::varchar else {given} end"
     # in JSON a line break can only stand between values; to look for one costs a third of replacing it
     breaks = f"contains({text}, chr(10)) or contains({text}, chr(13))"
     return f"case when {breaks} then translate({value}, chr(10) || chr(13), '  ') else {value} end"

@@ -166,3 +166,14 @@ def _insert(path: Path) -> None:
 def _interrupt(moment: durable.Moment, kind: str, what: str) -> None:
     if (moment, kind) == ("before", "write") and "blocks" in what:
         raise KeyboardInterrupt
+
+
+def test_behind_a_symbolic_link_too(tmp_path: Path) -> None:
+    """DuckDB keeps the log beside the file itself."""
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "warehouse.duckdb"
+    link.symlink_to(tmp_path / "disk" / "real.duckdb")
+    load(link, 1)
+    load(link, 2)
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["real.duckdb"]
+    assert ids(tmp_path / "disk" / "real.duckdb") == [1, 2]

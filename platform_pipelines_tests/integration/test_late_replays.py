@@ -17,6 +17,7 @@ from platform_pipelines.engine import (
     replay_dead_letters,
     run,
 )
+from platform_pipelines.store import FeedLog
 from platform_pipelines_tests.api_server import Answer
 from platform_pipelines_tests.api_sink import Sink
 
@@ -49,7 +50,8 @@ class Site:
     def __init__(self, root: Path, sink: Sink) -> None:
         self.root, self.sink = root, sink
         self.mode = "mode: merge, key: [id]"
-        self.source, self.values, self.transforms = [CURSOR], "", ""
+        self.source, self.values, self.transforms, self.partitions = [CURSOR], "", "", ""
+        self.api_first = True
         for folder in ("defs", "in"):
             (root / folder).mkdir()
         (root / "workspace.yaml").write_text("")
@@ -58,12 +60,15 @@ class Site:
     def project(self) -> Project:
         rules = RULES.replace("VALUES", self.values) if self.values else ""
         table = "upsert" if "key" in self.mode else "one"
+        targets = [
+            f"  - {{connector: crm, table: {table}, {self.mode}}}\n",
+            f"  - {{connector: warehouse, table: contacts, {self.mode}}}\n",
+        ]
+        targets = targets if self.api_first else targets[::-1]
         (self.root / "defs" / "contacts.yaml").write_text(
             "name: contacts\n"
             f"source: {{connector: drops, stream: '*.jsonl', mode: incremental, {', '.join(self.source)}}}\n"
-            f"{self.transforms}\n{rules}\ndestinations:\n"
-            f"  - {{connector: crm, table: {table}, {self.mode}}}\n"
-            f"  - {{connector: warehouse, table: contacts, {self.mode}}}\n"
+            f"{self.transforms}\n{self.partitions}\n{rules}\ndestinations:\n" + "".join(targets)
         )
         return open_project(self.root / "defs", self.root / "store")
 
@@ -225,6 +230,130 @@ def test_an_api_gets_no_older_version_from_a_file_that_comes_late(site: Site) ->
     report = run(site.project(), RunRequest("contacts"))
     assert report.status == "success", report.error
     assert site.sent() == site.loaded() == {"1": "new", "2": "newest"}
+
+
+@pytest.mark.parametrize("by", ["rule", "api"])
+def test_of_versions_of_one_instant_the_one_read_later_stays(site: Site, by: str) -> None:
+    """Days are cursors, too; letters of several batches come back at once."""
+    site.values = "[new, x]" if by == "rule" else ""
+    site.refuse("old")
+    x, day = row("x", 1, 3), 1
+    site.run(row("old", day), row("old", day, 2), x)
+    site.run(row("new", day), row("old", day, 2), x)
+    site.run(row("new", day), row("new", day, 2), row("old", day, 4), x)
+    site.refuse()
+    site.values = ""
+    site.replay()
+    assert site.sent() == site.loaded() == {"1": "new", "2": "new", "3": "x", "4": "old"}
+    assert site.fate("warehouse")[0] == "loaded"
+
+
+@pytest.mark.parametrize("by", ["nothing", "rule", "api"])
+def test_what_is_there_again_behind_its_deletes_comes_in_with_a_lower_cursor(site: Site, by: str) -> None:
+    site.source = ["cursor: {field: at, lag: 6}", DIFFERENCE]
+    site.values = "[first, other]" if by == "rule" else ""
+    site.refuse("back" if by == "api" else "")
+    site.run(row("first", 7), row("other", 8, 2))
+    site.run(row("other", 8, 2))
+    site.run(row("back", 5), row("other", 8, 2))
+    site.refuse()
+    site.values = ""
+    if by != "nothing":
+        site.replay()
+    assert site.sent() == site.loaded() == {"1": "back", "2": "other"}
+
+
+def test_replayed_keys_that_are_gone_are_not_known_behind_a_snapshot(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an age for batches the known keys are written down at each load; share of the missing is told from them."""
+    monkeypatch.setenv("PIPELINES_RETENTION", "0d")
+    site.source.append(DIFFERENCE.replace("max_share: 1", "max_share: 0.6"))
+    site.values = "[first, other]"
+    stay = [row("other", 1, key) for key in range(10)]
+    site.run(*(row("first", 1, key) for key in range(10, 20)), *stay)
+    site.run(*(row("old", 2, key) for key in range(10, 20)), *stay)
+    site.run(*stay)
+    site.run(row("other", 3, 0), *stay[1:])
+    site.values = ""
+    site.replay()
+    site.source[-1] = DIFFERENCE.replace("max_share: 1", "max_share: 0.05")
+    for at in (4, 5):
+        report = site.run(row("other", at, 0), *stay[1:])
+        assert (report.status, report.read) == ("success", 1), report.error
+    assert site.sent() == site.loaded() == {str(key): "other" for key in range(10)}
+
+
+def test_a_row_that_moved_to_another_partition_is_known_there(site: Site) -> None:
+    """By day of the cursor: each update moves the row."""
+    site.source = ["cursor: {field: at, timezone: UTC}", HARD]
+    site.partitions = "partitions: {by: day, field: at, start: 2024-01-01, timezone: UTC}"
+    site.values = "[new]"
+
+    def go(*rows: dict[str, Any]) -> None:
+        site.put(*rows)
+        for day in ("2024-01-01", "2024-01-02", "2024-01-03"):
+            report = run(site.project(), RunRequest("contacts", partitions=(day,)))
+            assert report.error is None, report.error
+
+    first, second, third = (f"2024-01-0{day}T02:00:00Z" for day in (1, 2, 3))
+    go(row("old", first), row("old", first, 5), row("old", first, 6), row("new", first, 7))
+    go(row("new", second), row("new", second, 5), row("old", first, 6), row("new", first, 7))
+    go(row("new", third, gone="now"), row("new", second, 5), row("old", first, 6), row("new", first, 7))
+    site.values = ""
+    site.replay()
+    assert site.sent() == site.loaded() == {"5": "new", "6": "old", "7": "new"}
+
+
+def test_where_the_cursor_is_dropped_what_was_read_later_stays(site: Site) -> None:
+    site.transforms = "transforms: [{sql: 'select id, v from input'}]"
+    site.values = "[new, x]"
+    site.run(row("old", 1), row("x", 1, 2))
+    site.run(row("new", 2), row("x", 1, 2))
+    site.run(row("new", 2), row("old", 3, 3))
+    site.values = ""
+    site.replay()
+    assert site.sent() == site.loaded() == {"1": "new", "2": "x", "3": "old"}
+
+
+def test_a_version_that_the_api_refused_overtakes_none_there(site: Site) -> None:
+    site.values = "[new, x]"
+    site.refuse("new")
+    site.run(row("old", 1), row("x", 1, 2))
+    site.run(row("new", 2), row("x", 1, 2))
+    site.values = ""
+    report = site.replay()
+    assert report.rejected == 1, "the newer one is refused again"
+    assert (site.sent(), site.loaded()) == ({"1": "old", "2": "x"}, {"1": "new", "2": "x"})
+    status, detail = site.fate("crm")
+    assert (status, "It holds the version of batch 1/3" in detail) == ("refused", True), detail
+
+
+def test_what_is_left_out_is_counted_wherever_the_api_stands(site: Site) -> None:
+    site.api_first = False
+    site.refuse("old")
+    site.run(row("old", 1))
+    site.run(row("new", 2))
+    site.refuse()
+    assert site.replay().deduplicated == 1
+
+
+def test_replays_of_replays_stay_as_quick_as_they_were(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unreadable record and a rejected one, which come back each night and fail each night."""
+    site.values = "[x]"
+    site.put(row("x", 1), row("bad", 1, 2))
+    with (site.root / "in" / "rows.jsonl").open("a") as file:
+        file.write('{"id": 3, broken\n')
+    run(site.project(), RunRequest("contacts"))
+    read: list[int] = []
+    manifest = FeedLog.manifest
+    monkeypatch.setattr(FeedLog, "manifest", lambda log, *place: read.append(1) or manifest(log, *place))
+    counts = []
+    for _ in range(8):
+        site.replay()
+        counts.append(len(read))
+        read.clear()
+    assert counts[-1] <= counts[0] * len(counts), counts
 
 
 def test_appended_rows_all_come_back(site: Site) -> None:

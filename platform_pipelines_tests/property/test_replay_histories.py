@@ -36,7 +36,7 @@ STEPS = st.one_of(
     st.tuples(st.just("put"), KEYS, st.sampled_from(["good", "bad", "unfit"])),
     st.tuples(st.just("put"), KEYS, st.sampled_from(["good", "bad", "unfit"])),
     st.tuples(st.just("delete"), KEYS, st.sampled_from(["good", "bad"])),
-    st.tuples(st.sampled_from(["run", "run", "run", "replay", "rule", "api"]), st.just(0), st.just("")),
+    st.tuples(st.sampled_from(["run", "run", "run", "replay", "rule", "api", "tick"]), st.just(0), st.just("")),
 )
 
 
@@ -46,16 +46,17 @@ class World:
     def __init__(self, root: Path, sink: Sink, deletes: Deletes) -> None:
         self.root, self.sink, self.deletes = root, sink, deletes
         self.rows: dict[int, tuple[int, int, str, str | None]] = {}
-        self.count = 0
+        self.clock = 0  # versions of one instant are ties
         self.ruled = self.refusing = True
 
     def do(self, step: Step) -> None:
         what, key, value = step
-        self.count += 1
-        if what == "put":
-            self.rows[key] = (key, self.count, value, None)
+        if what == "tick":
+            self.clock += 1
+        elif what == "put":
+            self.rows[key] = (key, self.clock, value, None)
         elif what == "delete" and self.deletes == "field" and key in self.rows:
-            self.rows[key] = (key, self.count, value, "now")
+            self.rows[key] = (key, self.clock, value, "now")
         elif what == "delete" and self.deletes == "difference":
             self.rows.pop(key, None)
         elif what == "rule":

@@ -160,3 +160,12 @@ def test_lines_put_together_are_those_that_duckdb_writes(tmp_path: Path) -> None
         connection.register("written", table)
         connection.execute(f"copy (select {line(table.column_names, ())} from written) to '{ours}' ({FORM})")
     assert ours.read_bytes() == theirs.read_bytes()
+
+
+@pytest.mark.parametrize("text", ["[1,]", '{"a":[1,2, ],\n}', '{"a":",]", "b":2}'])
+def test_what_only_duckdb_takes_for_json_is_written_as_all_do(tmp_path: Path, text: str) -> None:
+    lake = FilesConnector(root=str(tmp_path), format="jsonl")
+    loading = Loading(lake, "merge", "t")
+    loading.load(_rows({1: text}))
+    loading.load(_rows({2: "{}"}))
+    assert all(json.loads(each) for path in (tmp_path / "t").glob("*.jsonl") for each in path.read_text().splitlines())

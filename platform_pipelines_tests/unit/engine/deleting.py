@@ -20,8 +20,11 @@ def source(**deletes: Any) -> dict[str, Any]:
     }
 
 
-def detecting(world: World, deletes: dict[str, Any] | None = None, **changes: Any) -> Project:
-    return world.project(**{"source": source(**(deletes or {})), "destinations": [MERGE]} | changes)
+def detecting(
+    world: World, deletes: dict[str, Any] | None = None, cursor: dict[str, Any] | None = None, **changes: Any
+) -> Project:
+    read = source(**(deletes or {})) | ({"cursor": cursor} if cursor else {})
+    return world.project(**{"source": read, "destinations": [MERGE]} | changes)
 
 
 def rows(*ids: int, second: float = 0) -> list[dict[str, Any]]:

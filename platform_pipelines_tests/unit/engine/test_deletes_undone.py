@@ -210,7 +210,7 @@ def test_batches_at_the_watermark_are_kept_beyond_their_time(world: World) -> No
     assert run(world, project, same).status == "nothing_new"
     run(world, project, [*same, *rows(9)])
     run(world, project, [*same, *rows(9, 10)])
-    assert kept(project) == [6]
+    assert kept(project) == [2, 3, 6], "deletes are kept for replays"
 
 
 @pytest.mark.usefixtures("soon_gone")
@@ -234,3 +234,16 @@ def test_after_a_rewind_to_a_batch_before_the_delete(world: World) -> None:
     rewinding.rewind(project, "p", "1/1", token="t")  # noqa: S106 - no secret
     run(world, project, rows(1, 2, 3, 5))
     assert run(world, project, rows(1, 2, 3, 5)).status == "nothing_new"
+
+
+def test_another_cursor_with_lag(world: World) -> None:
+    """Batches from before it had no such column."""
+    project = detecting(world, cursor={"field": "at", "lag": "10s"})
+    run(world, project, rows(1, 2, 3))
+    later = detecting(world, cursor={"field": "mod", "lag": "10s"})
+    whole = [each | {"mod": each["at"]} for each in rows(1, 2, 3, 4)]
+    world.put(whole)
+    assert world.run(later).error is None
+    world.put(whole[1:])
+    assert world.run(later).error is None
+    assert world.ids() == [2, 3, 4]

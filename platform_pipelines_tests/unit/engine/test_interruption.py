@@ -9,9 +9,11 @@ import pytest
 from platform_pipelines import duck
 from platform_pipelines.engine.running import recorded
 from platform_pipelines.engine.summary import Outcome
-from platform_pipelines_tests.unit.engine.world import FEED
+from platform_pipelines.store import FeedLog
+from platform_pipelines_tests.unit.engine.world import FEED, at
 
 if TYPE_CHECKING:
+    from platform_pipelines.store import Manifest
     from platform_pipelines_tests.unit.engine.world import World
 
 
@@ -30,3 +32,20 @@ def test_ctrl_c_that_duckdb_met_ends_the_run_as_ctrl_c_does(world: World, attemp
     finally:
         timer.join()
         signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_behind_the_commit_of_a_batch_leaves_its_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manifest names them: without them no run could go on."""
+    project, commit = world.project(), FeedLog.commit
+    world.put([{"id": 1, "at": at(1)}])
+
+    def interrupted(log: FeedLog, manifest: Manifest) -> None:
+        commit(log, manifest)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FeedLog, "commit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            world.run(project)
+    assert world.run(project).error is None
+    assert world.ids() == [1]
