@@ -170,6 +170,9 @@ def named_errors(path: Path) -> Iterator[None]:
         with refused(f"DuckDB refuses it ({path})"):
             yield
     except duckdb.TransactionException as error:
+        if "No space left" in str(error):
+            msg = f"No room is left for DuckDB database {path}: {first_line(error)} Nothing was written. Make room."
+            raise ConnectError(msg) from error
         msg = f"Another connection changed the same rows of {path}: {first_line(error)} Nothing was written; run again."
         raise RetriableError(msg) from error
     except duckdb.IOException as error:
