@@ -8,7 +8,7 @@ import click
 
 from platform_pipelines.cli.options import json_option
 from platform_pipelines.cli.output import count, note, write, write_json
-from platform_pipelines.cli.project import check_project
+from platform_pipelines.cli.project import check_project, defs_folder
 from platform_pipelines.errors import ConnectError, PipelinesError, SpecError, SpecErrors
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ def command(names: tuple[str, ...], *, connect: bool, as_json: bool) -> None:
         errors = _errors(names, checked, connect=connect)
     except SpecErrors as found:
         errors = list(found.errors)
+        from platform_pipelines.cli.declared import saved_warnings
+
+        warnings = saved_warnings(defs_folder())
+        if connect or warnings:
+            checked["warnings"] = warnings
     for line in [*map(str, errors), *(f"Warning: {text}" for text in checked.get("warnings", ()))]:
         note(line)
     if as_json:

@@ -9,6 +9,7 @@ from platform_pipelines.errors import PipelinesError, SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from platform_pipelines.engine import Project
     from platform_pipelines.spec import ConnectorSpec, PipelineSpec
@@ -35,6 +36,15 @@ def offline_warnings(project: Project, specs: Sequence[PipelineSpec]) -> list[st
     from platform_pipelines.connectors.plaintext import plain_secrets
 
     return [warning for connector in _connectors(project, specs) for warning in plain_secrets(connector)]
+
+
+def saved_warnings(folder: Path) -> list[str]:
+    """The same of saved connectors alone, where something else that is declared cannot be understood."""
+    from platform_pipelines.connectors.plaintext import plain_secrets
+    from platform_pipelines.spec.loader import read_connectors
+
+    saved, _ = read_connectors(folder)
+    return [warning for connector in saved.values() for warning in plain_secrets(connector)]
 
 
 def connectors_of(spec: PipelineSpec) -> list[str]:

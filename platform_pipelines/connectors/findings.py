@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 
 from platform_pipelines.errors import SpecError
+from platform_pipelines.http.masking import mask_text
 from platform_pipelines.spec.nearest import nearest
-from platform_pipelines.spec.secrets import has_reference, mask
+from platform_pipelines.spec.secrets import has_reference
+from platform_pipelines.spec.telling import hides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from platform_pipelines.spec import ConnectorSpec
 
 Place = tuple[int | str, ...]
+#: mappings whose keys are names that only the other side knows
+FREE = frozenset({"headers", "params", "body"})
+_USER = re.compile(r"(?<=://)[^\s/?#]*@")
+_QUERY = re.compile(r"(?P<url>\w://[^\s?#]*)[?#].*", re.DOTALL)
 #: what is wanted instead, by the beginning of pydantic's type of error
 _WANTED = {"dict_": "must be a mapping", "mapping_": "must be a mapping", "model_": "must be a mapping"}
 _WANTED |= {"list_": "must be a list", "tuple_": "must be a list"}
@@ -43,7 +49,7 @@ def explained(spec: ConnectorSpec, cls: type[BaseModel], errors: Sequence[ErrorD
     errors = sorted(errors, key=lambda error: error["type"] != "extra_forbidden")
     sentences = " ".join(_sentence(spec, cls, error) for error in errors)
     message = f"Connector `{spec.name}` (type {spec.type}): {sentences}"
-    return SpecError(mask(message), file=spec.file, line=line_of(spec, errors[0]["loc"]))
+    return SpecError(mask_text(message), file=spec.file, line=line_of(spec, errors[0]["loc"]))
 
 
 def _sentence(spec: ConnectorSpec, cls: type[BaseModel], error: ErrorDetails) -> str:
@@ -56,7 +62,8 @@ def _sentence(spec: ConnectorSpec, cls: type[BaseModel], error: ErrorDetails) ->
         return f"the key `{where}` is missing. Keys: {', '.join(_keys(cls, error['loc'][:-1]))}."
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         return _untagged(where, error)
-    secret = SecretStr in kinds(cls, error["loc"])  # written in plain, it is not shown for that
+    # written in plain, it is not shown for that
+    secret = SecretStr in kinds(cls, error["loc"]) or (not FREE.isdisjoint(path[:-1]) and hides(str(path[-1])))
     return _about_value(where if path else "", None if secret else _at(spec.config, path), error)
 
 
@@ -70,7 +77,12 @@ def _about_value(where: str, written: Any, error: ErrorDetails) -> str:  # noqa:
     if not where:
         return f"{said}{end}"
     bare = written is None or isinstance(written, dict | list | tuple)
-    return f"`{where}`{'' if bare else f' is {written!r}:'} {said}{end}"
+    return f"`{where}`{'' if bare else f' is {_shown(written)!r}:'} {said}{end}"
+
+
+def _shown(written: Any) -> Any:  # noqa: ANN401 - any YAML value
+    """A value for people: a URL without its user and its query, where secrets may stand under any name."""
+    return _QUERY.sub(r"\g<url>?…", _USER.sub("***@", written)) if isinstance(written, str) else written
 
 
 def _untagged(where: str, error: ErrorDetails) -> str:

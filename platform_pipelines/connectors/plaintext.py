@@ -1,7 +1,7 @@
 """Secrets that stand in a connection's YAML for all to read, where a reference belongs.
 
 Which fields hold secrets is told by the connectors' models; beside them, passwords
-in URLs anywhere, and headers and parameters by their names. Hiding values at run
+in URLs, and headers, parameters and fields of bodies by their names. Hiding values at run
 time is left to ``spec.secrets``: here, no value leaves the YAML at all.
 """
 
@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from pydantic import SecretStr
 
-from platform_pipelines.connectors.findings import Place, kinds, line_of, tag
+from platform_pipelines.connectors.findings import FREE, Place, kinds, line_of, tag
 from platform_pipelines.connectors.registry import connector_class
 from platform_pipelines.errors import SpecError
-from platform_pipelines.spec.secrets import has_password, has_reference
+from platform_pipelines.spec.secrets import as_written, has_password
+from platform_pipelines.spec.telling import names_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,11 +27,16 @@ if TYPE_CHECKING:
 
 #: secret fields whose text is no secret but for a password in it
 _CONNECTION_STRINGS = frozenset({"dsn", "url", "uri"})
-#: mappings whose keys are names that only the other side knows
-_FREE = frozenset({"headers", "params"})
-_TELLING = re.compile(
-    r"(?:.*[_-])?(?:authorization|cookie|password|passwd|pwd|secret|token|api[_-]?key)", re.IGNORECASE
+#: fields that may end with a query
+_URLS = frozenset({"base_url", "path", "token_url"})
+_PAIR = re.compile(
+    r"(?:^|[?&;\s])(?:odbc_connect=)?(?P<name>[\w.-]+)\s*=\s*(?P<value>'[^']*'|\"[^\"]*\"|\{[^}]*\}|[^\s;&]*)"
 )
+_QUERY = re.compile(r"[?&](?P<name>[\w.-]+)=(?P<value>[^&#]*)")
+#: ``{column}`` in a template
+_PLACE = re.compile(r"\{[^{}]*\}")
+_SHORTEST_PIECE = 6
+_SWITCH = re.compile(r"true|false|yes|no|on|off|none|null|\d", re.IGNORECASE)
 
 
 def plain_secrets(spec: ConnectorSpec) -> list[str]:
@@ -53,16 +60,41 @@ def _warning(spec: ConnectorSpec, path: Place) -> str:
     place = f"{spec.file}:{line_of(spec, path)}: " if spec.file else ""
     return (
         f"{place}Connector `{spec.name}` holds a secret in plain text, in `{'.'.join(map(str, path))}`. Whoever reads "
-        "the file has it: write `${env://NAME}` in its place, and set NAME where pipelines run."
+        "the file has it: write `${env://NAME}`, without a default, in its place, and set NAME where pipelines run."
     )
 
 
 def _is_plain(allowed: list[Any], path: Place, text: str) -> bool:
-    name = str(path[-1])
-    free = len(path) > 1 and path[-2] in _FREE
-    if (SecretStr in allowed and name not in _CONNECTION_STRINGS) or (free and _TELLING.fullmatch(name)):
-        return bool(text.strip()) and not has_reference(text)
-    return has_password(text, words=SecretStr in allowed)
+    name = next(part for part in reversed(path) if isinstance(part, str))
+    told = as_written(text)
+    if SecretStr in allowed:
+        if name in _CONNECTION_STRINGS:
+            return has_password(text, whole=True) or _holds(_PAIR, unquote(told))
+        return _is_written(told)
+    if not FREE.isdisjoint(path[:-1]):
+        return names_secret(name) and _is_value(told)
+    return has_password(text, whole=False) or (name in _URLS and _holds(_QUERY, told))
+
+
+def _is_written(told: str) -> bool:
+    """Whether a secret can be read: all of it, or a part that is no word before a reference, such as ``Bearer``."""
+    return bool(told.strip()) and ("\0" not in told or any(map(_is_part, re.split(r"[^\w\0]+", told))))
+
+
+def _is_part(piece: str) -> bool:
+    rest = piece.replace("\0", "")
+    mixed = any(map(str.isdigit, rest)) and any(map(str.isalpha, rest))
+    return "\0" in piece and len(rest) >= _SHORTEST_PIECE and mixed
+
+
+def _is_value(told: str) -> bool:
+    """Whether what stands under a telling name is a value: no template, and no switch."""
+    return _is_written(_PLACE.sub("\0", told)) and not _SWITCH.fullmatch(told)
+
+
+def _holds(pair: re.Pattern[str], told: str) -> bool:
+    found = ((match["name"], match["value"].strip("'\"{}")) for match in pair.finditer(told))
+    return any(names_secret(name) and _is_value(value) for name, value in found)
 
 
 def _texts(value: Any, path: Place = ()) -> Iterator[tuple[Place, str]]:  # noqa: ANN401 - any YAML value

@@ -71,7 +71,8 @@ def as_errors(engine: Engine) -> Iterator[None]:
     """
     from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-    place = engine.url.render_as_string(hide_password=True)
+    # drivers take passwords and tokens as parameters too, under names of their own
+    place = engine.url.set(query={}).render_as_string(hide_password=True)
     try:
         yield
     except SQLAlchemyError as error:

@@ -11,14 +11,11 @@ import re
 from urllib.parse import urlsplit, urlunsplit
 
 from platform_pipelines.spec.secrets import mask
+from platform_pipelines.spec.telling import NAMES
 
 _MASK = "***"
-_NAMES = (
-    r"(?:[\w.-]*(?:token|secret|passw(?:or)?d|passwd|api[_-]?key|apikey|signature|session[_-]?id|credential)[\w.-]*"
-    r"|auth|authorization|key|pwd|sig|code|jwt|assertion|cookie)"
-)
-_PARAMETER = re.compile(rf"(?P<name>(?:^|(?<=[?&;\s])){_NAMES}=)(?P<value>[^&;#\s\"']+)", re.IGNORECASE)
-_MEMBER = re.compile(rf'(?P<name>"{_NAMES}"\s*:\s*")(?P<value>(?:[^"\\]|\\.)*)', re.IGNORECASE)
+_PARAMETER = re.compile(rf"(?P<name>(?:^|(?<=[?&;\s])){NAMES}=)(?P<value>[^&;#\s\"']+)", re.IGNORECASE)
+_MEMBER = re.compile(rf'(?P<name>"{NAMES}"\s*:\s*")(?P<value>(?:[^"\\]|\\.)*)', re.IGNORECASE)
 _SHOWN = 300
 
 

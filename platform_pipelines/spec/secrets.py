@@ -19,6 +19,7 @@ from urllib.parse import quote, quote_plus, unquote
 
 from platform_pipelines.errors import SecretError
 from platform_pipelines.spec.secret_logs import guard
+from platform_pipelines.spec.telling import PARTS
 
 _REFERENCE = re.compile(r"\$\{(?P<scheme>[a-z]+)://(?P<body>[^}]*)\}")
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_]\w*)(?P<given>:-(?P<default>.*))?", re.DOTALL)
@@ -31,6 +32,7 @@ _PASSWORD_WORD = re.compile(
 _WORD_AND_PASSWORD = re.compile(
     r"(?P<word>\b(?:password|passwd|pwd|sslpassword)=)(?P<password>'[^'\s]*'|[^\s;&'\"`,)]+)", re.IGNORECASE
 )
+_QUERY = re.compile(rf"(?P<name>[?&](?:{PARTS}|pwd|sig)=)(?P<value>[^&#\s\"'`]+)", re.IGNORECASE)
 _PATH = re.compile(r"[\w./~-]+")
 _GSM = re.compile(r"projects/[^/]+/secrets/[^/]+(/versions/[^/]+)?")
 _SHORTEST = 4
@@ -55,17 +57,21 @@ def has_reference(value: Any) -> bool:  # noqa: ANN401 - any YAML value
     return isinstance(value, list | tuple) and any(has_reference(each) for each in value)
 
 
-def has_password(text: str, *, words: bool) -> bool:
+def as_written(text: str) -> str:
+    """``text`` as it can be read without its secrets: each reference is its default, or else the character NUL."""
+    return _REFERENCE.sub(_readable, text)
+
+
+def has_password(text: str, *, whole: bool) -> bool:
     """Whether a URL in ``text`` holds a password that is written out.
 
     Args:
         text: any text, references unresolved.
-        words: whether it is a connection string, which may also say ``password=…``, and whose password may hold what
-            should be percent-encoded.
+        whole: whether all of it may be one URL, whose password may hold what should be percent-encoded.
     """
-    told = _REFERENCE.sub("\0", text)
-    found = _passwords(told) if words else {match["password"] for match in _PASSWORD.finditer(told)}
-    return any(each.strip() and "\0" not in each for each in found)
+    told = as_written(text)
+    found = [*_PASSWORD.finditer(told), *([match] if whole and (match := _UNENCODED.match(told)) else [])]
+    return any(match["password"].strip() and "\0" not in match["password"] for match in found)
 
 
 def resolve(value: Any) -> Any:  # noqa: ANN401 - any YAML value
@@ -103,11 +109,12 @@ def register_password(secret: str) -> None:
 
 
 def mask(text: str) -> str:
-    """``text`` with remembered secrets, and passwords inside URLs and connection strings, replaced by ``***``."""
+    """``text`` with remembered secrets, and those inside URLs and connection strings, replaced by ``***``."""
     pattern = _compiled()
     masked = pattern.sub(_MASK, text) if pattern else text
     masked = _PASSWORD.sub(lambda match: match[0].replace(f":{match['password']}@", f":{_MASK}@"), masked)
-    return _WORD_AND_PASSWORD.sub(rf"\g<word>{_MASK}", masked)
+    masked = _WORD_AND_PASSWORD.sub(rf"\g<word>{_MASK}", masked)
+    return _QUERY.sub(rf"\g<name>{_MASK}", masked)
 
 
 def mask_all(value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -178,6 +185,11 @@ def _passwords(secret: str) -> set[str]:
     found |= {match["password"] for match in _PASSWORD.finditer(secret)}
     found |= {match["password"] for match in [_UNENCODED.match(secret)] if match}
     return found | {unquote(each) for each in found}
+
+
+def _readable(match: re.Match[str]) -> str:
+    variable = _VARIABLE.fullmatch(match["body"]) if match["scheme"] == "env" else None
+    return (variable and variable["default"]) or "\0"
 
 
 def _replacement(match: re.Match[str]) -> str:

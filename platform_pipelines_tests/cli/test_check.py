@@ -165,6 +165,20 @@ def test_secrets_in_plain_text_are_told_and_cost_nothing(orders: Folder) -> None
     assert "secret" not in orders.type("run", "orders").err
 
 
+def test_secrets_in_plain_text_are_told_beside_errors(orders: Folder) -> None:
+    path = orders.root / "defs/connectors.yaml"
+    shop = "shop:\n  type: postgres\n  dsn: postgresql://u:hunter2@db.example/x\n"
+    path.write_text(f"{path.read_text()}{shop}other: {{type: duckdb, path: x, pth: y}}\n")
+    for command in (["check"], ["check", "orders"]):
+        answer = orders.type(*command)
+        assert answer.code == 2
+        assert "Unknown key `pth`" in answer.err
+        assert "Warning: defs/connectors.yaml:5: Connector `shop` holds a secret in plain text" in answer.err
+        assert "hunter2" not in answer.err
+    body = orders.type("check", "--json").json
+    assert (len(body["errors"]), len(body["warnings"])) == (1, 1)
+
+
 def test_a_secret_of_an_inline_connection_has_its_line(orders: Folder) -> None:
     orders.write(
         "defs/a.yaml",
