@@ -16,6 +16,7 @@ from platform_pipelines.http.rate import Limiter, RateLimit
 from platform_pipelines.http.retry import Retries
 from platform_pipelines.spec.base import Positive, Seconds
 from platform_pipelines.spec.secrets import register
+from platform_pipelines.spec.telling import hides
 
 if TYPE_CHECKING:
     from platform_pipelines.http.credentials import Authorizer
@@ -74,7 +75,7 @@ class HttpSettings(BaseModel):
             if self._shared.limiter is None:
                 self._shared.limiter = Limiter(self.rate_limit)
                 for name, value in self.headers.items():
-                    if name.lower() in {"authorization", "cookie"} or "key" in name.lower() or "token" in name.lower():
+                    if "key" in name.lower() or hides(name):
                         register(value)
                 if self.auth is not None:
                     self._shared.authorizer = self.auth.authorizer(Path(self.state) if self.state else None)

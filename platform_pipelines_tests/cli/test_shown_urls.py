@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from platform_pipelines.http.settings import HttpSettings
+from platform_pipelines.spec.secrets import mask
+
 if TYPE_CHECKING:
     from platform_pipelines_tests.cli.commands import Folder
 
@@ -63,6 +66,15 @@ def test_a_header_that_is_no_text(folder: Folder, more: dict[str, Any]) -> None:
     assert "4815162342" not in "".join(said)
     assert "`headers.X-Api-Key`" in said[0]
     assert "`headers.X-Page` is 7" in said[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "Cookie", "X-Auth", "X-Secret", "X-Client-Password", "Functions-Key"]
+)
+def test_headers_that_tell_are_masked_wherever_they_come_back(name: str) -> None:
+    with HttpSettings(base_url=API, headers={name: f"{name} canary", "Accept": "text/canary"}).client():
+        pass
+    assert mask(f"refused: {name} canary, text/canary") == "refused: ***, text/canary"
 
 
 @pytest.mark.parametrize(
