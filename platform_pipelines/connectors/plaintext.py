@@ -33,8 +33,7 @@ _PAIR = re.compile(
     r"(?:^|[?&;\s])(?:odbc_connect=)?(?P<name>[\w.-]+)\s*=\s*(?P<value>'[^']*'|\"[^\"]*\"|\{[^}]*\}|[^\s;&]*)"
 )
 _QUERY = re.compile(r"[?&](?P<name>[\w.-]+)=(?P<value>[^&#]*)")
-#: ``{column}`` in a template
-_PLACE = re.compile(r"\{[^{}]*\}")
+_PLACE = re.compile(r"\{[^{}]*\}")  # ``{column}`` in a template
 _SHORTEST_PIECE = 6
 _SWITCH = re.compile(r"true|false|yes|no|on|off|none|null|\d", re.IGNORECASE)
 
