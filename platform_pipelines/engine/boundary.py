@@ -199,6 +199,11 @@ def without(
     return {key: _pack(hashes) for key, hashes in left.items() if hashes}
 
 
+def at_or_missing(batch: pa.RecordBatch, field: str, low: Cursor | None) -> pa.RecordBatch:
+    """The rows whose cursor is NULL or not below ``low``; None stands for no cursor at all."""
+    return _missing_or(batch, field, low, "greater_equal")[1]
+
+
 def lowest(boundary: Mapping[str, str], kind: CursorKind) -> Cursor | None:
     """The lowest cursor of the rows in a boundary; None where none has one."""
     found = (Cursor(kind, key.removeprefix(_VALUE)) for key in boundary if key.startswith(_VALUE))
@@ -219,12 +224,12 @@ def _missing_or(
     column = batch.column(field)
     chosen = call("is_null", column)
     if bound is not None:
-        chosen = call("or_kleene", chosen, call(compare, column, cursor_scalar(bound, column.type)))
+        chosen = call("or_kleene", chosen, call(compare, column, _cursor_scalar(bound, column.type)))
     positions = call("indices_nonzero", chosen)
     return positions, call("take", batch, positions)
 
 
-def cursor_scalar(cursor: Cursor, data_type: pa.DataType) -> pa.Scalar[Any]:
+def _cursor_scalar(cursor: Cursor, data_type: pa.DataType) -> pa.Scalar[Any]:
     """The cursor as an Arrow scalar of ``data_type``, cut to its unit."""
     import pyarrow as pa
 

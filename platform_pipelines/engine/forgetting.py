@@ -6,19 +6,16 @@ landed them, which retention keeps as long as the boundary may name rows of thei
 
 from __future__ import annotations
 
-import functools
-import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from platform_pipelines.engine.boundary import NO_CURSOR, cursor_scalar, lowest, without
+from platform_pipelines.engine.boundary import NO_CURSOR, at_or_missing, lowest, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     from platform_pipelines.cursor import Cursor
     from platform_pipelines.engine.extract import Extract
@@ -58,9 +55,9 @@ def forget(
     needed = {*key, field}
     found = (
         gone(landed)
-        for path, wanted in _files(log, extract.epoch, field, suspects)
+        for path, low in _files(log, extract.epoch, suspects)
         if needed <= set(names := _names(path))
-        for landed in [_read(path, [name for name in names if name in needed or name in owed.columns], wanted)]
+        for landed in _rows(path, [name for name in names if name in needed or name in owed.columns], field, low)
     )
     return without(owed.boundary, owed.columns, field, (batch for table in found for batch in table.to_batches()))
 
@@ -73,23 +70,21 @@ def needed_from(log: FeedLog, epoch: int) -> int | None:
     return next((each.sequence for each in manifests if low is not None and _reaches(each, low)), None)
 
 
-def _files(log: FeedLog, epoch: int, field: str, suspects: Mapping[str, str]) -> Iterator[tuple[Path, pc.Expression]]:
-    """Batch files that may hold such rows of the boundary, newest first, and the condition that a row may be one."""
-    import pyarrow.compute as pc
+def _files(log: FeedLog, epoch: int, suspects: Mapping[str, str]) -> Iterator[tuple[Path, Cursor | None]]:
+    """Batch files that may hold such rows of the boundary, newest first, and the cursor from which on they may be.
 
+    None stands for rows without a cursor alone.
+    """
     last = log.last(epoch)
     low, missing = _lowest(suspects, last.watermark if last else None), NO_CURSOR in suspects
     for manifest in (log.manifest(epoch, sequence) for sequence in reversed(log.sequences(epoch))):
         if not missing and (low is None or _is_below(manifest.watermark, low)):
             return
-        conditions = [pc.field(field).is_null()] if missing else []
-        schema = manifest.schema
-        if low is not None and _reaches(manifest, low) and schema is not None and field in schema.names:
-            conditions.append(pc.field(field) >= cursor_scalar(low, schema.field(field).type))
-        if manifest.kind == "extract" and conditions:
+        reaches = low is not None and _reaches(manifest, low)
+        if manifest.kind == "extract" and (missing or reaches):
             for path in (log.epoch_folder(epoch) / file.path for file in manifest.files):
                 if path.exists():  # of a batch that retention has removed nothing is known
-                    yield path, functools.reduce(operator.or_, conditions)
+                    yield path, low if reaches else None
 
 
 def _is_below(watermark: Cursor | None, low: Cursor) -> bool:
@@ -111,7 +106,13 @@ def _names(path: Path) -> list[str]:
     return pq.read_schema(path).names
 
 
-def _read(path: Path, names: list[str], wanted: pc.Expression) -> pa.Table:
+def _rows(path: Path, names: list[str], field: str, low: Cursor | None) -> Iterator[pa.Table]:
+    """The rows of a file that may be suspects."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_table(path, columns=names, filters=wanted, partitioning=None)
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=names):
+            rows = at_or_missing(batch, field, low)
+            if rows.num_rows:
+                yield pa.Table.from_batches([rows])
