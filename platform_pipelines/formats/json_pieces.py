@@ -45,6 +45,7 @@ def json_pieces(
     columns = tuple(spool.columns)
     _distinct(columns)
     if not columns:
+        _reject_empty(spool, rejects)
         return []
     relation = rows_in(spool.files, by_name=True)
     found = {name: frozenset(kinds[name]) for name in columns}
@@ -71,6 +72,16 @@ def _add(label: str, record: JsonRecord, spool: Spool, kinds: dict[str, set[str]
         if text is not None:
             kinds[key].add(text[0])
     spool.add(label, record.line, tuple(values), tuple(values.values()), len(record.text))
+
+
+def _reject_empty(spool: Spool, rejects: Rejects) -> None:
+    """Records without fields, where no record has any: there is no column that their rows could be of."""
+    import pyarrow.parquet as pq
+
+    for path in spool.files:
+        for batch in pq.ParquetFile(path).iter_batches(columns=[FILE, LINE]):
+            for file, line in zip(*(batch.column(name).to_pylist() for name in (FILE, LINE)), strict=True):
+                rejects.add(file, line, {}, "the record has no field, nor has any other")
 
 
 def _distinct(columns: tuple[str, ...]) -> None:

@@ -117,6 +117,7 @@ def test_json(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
 
 @given(st.lists(made_of(JSON, 8).map(lambda line: line.replace(b"\n", b"")), max_size=8))
 @settings(max_examples=200, deadline=None)
+@example([b"{}", b"{}"])
 def test_every_line_of_json_is_a_row_or_rejected(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]) -> None:
     found = read(tmp_path_factory.getbasetemp(), "fuzz.jsonl", b"\n".join(lines), "jsonl")
     begun = [line.removeprefix("\ufeff".encode()) for line in lines[:1]] + lines[1:]
