@@ -232,8 +232,8 @@ class Load:
             of ``batches``.
         delete_field: rows in which this column is not NULL are deletes.
         delete_action: ``hard`` removes the row by key, ``soft`` only merges it.
-        own: an update or delete, of keys found gone at the source, touches only rows that ``feed`` was the last to
-            write; ``declared`` is the mode of all other loads.
+        own: an update or delete of keys found gone at the source, in a table that is merged into: it touches only rows
+            that ``feed`` was the last to write.
         buffer_bytes: bytes to hold before writing on.
         flush_seconds: seconds after which a buffer is written on.
         threads: writer threads at most.
@@ -260,7 +260,6 @@ class Load:
     delete_field: str | None = None
     delete_action: Literal["soft", "hard"] = "soft"
     own: bool = False
-    declared: Mode | None = None
     buffer_bytes: int = 50_000_000
     flush_seconds: float = 600.0
     threads: int = 10

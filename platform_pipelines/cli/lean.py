@@ -3,9 +3,10 @@
 pyarrow and DuckDB import pandas wherever it is installed, be it to make one
 scalar or to read one Arrow table; pyarrow imports numpy, dateutil and its own
 clients of cloud stores, DuckDB Arrow's data sets, httpx its own command line.
-Together that costs a run most of a second. All do without where these are not installed, so that is what they are
-told here. Only for a process that ends with its run: what they once could not
-import they do not ask for again. See decisions 0013 and 0014.
+Together that costs a run most of a second. All do without where these are not
+installed, so that is what they are told here. Only for a process that ends with
+its run: what they once could not import they do not ask for again. See decisions
+0013 and 0014.
 """
 
 from __future__ import annotations

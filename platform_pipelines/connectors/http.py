@@ -84,13 +84,12 @@ class HttpConnector(HttpSettings, Connector):
     def _plan(self, load: Load) -> Plan:
         table = self._table(load.table)
         where = f"Table `{load.table}`"
-        gone = load.own and load.mode != load.declared
-        write = _found_gone(table, load) if gone else _writing(table, load)
+        write = _found_gone(table, load) if load.own else _writing(table, load)
         delete = write if load.mode == "delete" else _deleting(table)
         deletes = load.mode == "delete" or (load.delete_field is not None and load.delete_action == "hard")
         if deletes and not _is_about_one(delete):
             raise SpecError(_about_all(where, "deleted", "`path`, `delete.path` or `delete.body`", delete))
-        if gone and not deletes and not has_places(write.path):
+        if load.own and not deletes and not has_places(write.path):
             raise SpecError(_about_all(where, "marked as deleted", "`path`", write))
         check_names([write.path, write.body, delete.path, delete.body], load.schema.names, where)
         header = None if table.idempotency == NO_KEY else table.idempotency

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines import duck
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.fate import Fate, fate
-from platform_pipelines.engine.origins import origins
+from platform_pipelines.engine.origins import Replays
 from platform_pipelines.engine.refused_versions import Refused, refused_rows
 from platform_pipelines.engine.retracing import columns_after, retrace, source_names
 from platform_pipelines.engine.rowkey import parse_key
@@ -243,5 +243,5 @@ class _Batch:
         if self.manifest.kind != "replay":
             return None
         log, epoch = self.search.log, self.manifest.epoch
-        first = log.manifest(epoch, origins(log, epoch)[self.manifest.sequence])
+        first = log.manifest(epoch, Replays(log, epoch).read_by(self.manifest.sequence))
         return first.created_at, first.offset

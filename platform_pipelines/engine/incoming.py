@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines import duck
 from platform_pipelines.engine.context import Progress
 from platform_pipelines.engine.ordercolumn import order_column
+from platform_pipelines.engine.origins import Replays
 from platform_pipelines.engine.overtaken import BATCH, INCOMING, OVERTAKEN, Arrivals
 from platform_pipelines.engine.rivals import late
 from platform_pipelines.engine.schemas import unified
@@ -166,9 +167,10 @@ def _create_view(
 def _leave_overtaken(arrivals: Arrivals, batches: Sequence[tuple[Manifest, Verdict]]) -> int:
     """Take rows that come late out of the view; how many."""
     compares = arrivals.context.connector(arrivals.spec.connector).compares
-    lates = {number: late(arrivals.log, manifest, compares=compares) for number, (manifest, _) in enumerate(batches)}
+    replays = Replays(arrivals.log, batches[0][0].epoch)
+    lates = {number: late(replays, manifest, compares=compares) for number, (manifest, _) in enumerate(batches)}
     known = {number: each for number, each in lates.items() if each is not None}
-    found = arrivals.find_overtaken(known) if known else 0
+    found = arrivals.find_overtaken(known, replays) if known else 0
     if found:
         arrivals.connection.execute(f"alter view {INCOMING} rename to arrived")
         arrivals.connection.execute(

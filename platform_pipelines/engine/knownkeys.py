@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
 from platform_pipelines.engine.incoming import conform
-from platform_pipelines.engine.origins import origins
+from platform_pipelines.engine.origins import Replays
 from platform_pipelines.engine.schemas import unified
 from platform_pipelines.rowfiles import RowFiles
 from platform_pipelines.rowsql import FILE, is_plain, placed
@@ -117,10 +117,10 @@ def _judged(log: FeedLog, epoch: int) -> int:
 
 def _parts(log: FeedLog, epoch: int) -> Iterator[_Part]:
     """The snapshot and every batch behind it that has files; a batch of deletes counts without a verdict, too."""
-    snapshot, of_replays = keysnapshot.latest(log, epoch), origins(log, epoch)
+    snapshot, replays = keysnapshot.latest(log, epoch), Replays(log, epoch)
     if snapshot.files:
         yield _keys(log, epoch, snapshot.sequence, snapshot.files)
-    yield from _gone_before(log, epoch, snapshot.sequence, of_replays)
+    yield from _gone_before(log, snapshot.sequence, replays)
     for sequence in (number for number in log.sequences(epoch) if number > snapshot.sequence):
         manifest = log.manifest(epoch, sequence)
         if manifest.kind == "deletes":
@@ -128,13 +128,13 @@ def _parts(log: FeedLog, epoch: int) -> Iterator[_Part]:
             continue
         verdict = log.verdict(epoch, sequence)
         if verdict is not None and verdict.files and verdict.schema is not None:
-            read = of_replays.get(sequence, sequence)
-            yield _Part(sequence, read, passed(log, verdict), verdict.schema)
+            yield _Part(sequence, replays.read_by(sequence), passed(log, verdict), verdict.schema)
 
 
-def _gone_before(log: FeedLog, epoch: int, snapshot: int, of_replays: dict[int, int]) -> Iterator[_Part]:
+def _gone_before(log: FeedLog, snapshot: int, replays: Replays) -> Iterator[_Part]:
     """Deletes that the snapshot covers and that replays behind it must know: it knows of no key that is gone."""
-    oldest = min((read for sequence, read in of_replays.items() if sequence > snapshot), default=snapshot)
+    oldest = min((read for sequence, read in replays.origins.items() if sequence > snapshot), default=snapshot)
+    epoch = replays.epoch
     for sequence in log.sequences(epoch):
         if not oldest < sequence <= snapshot or (manifest := log.manifest(epoch, sequence)).kind != "deletes":
             continue

@@ -7,6 +7,8 @@ feed had loaded. The transaction itself is the connector's.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -21,9 +23,12 @@ from platform_pipelines.engine.report import Loaded
 from platform_pipelines.engine.retention import prune
 from platform_pipelines.engine.schemas import joined
 from platform_pipelines.errors import InvalidData, OffsetConflict
+from platform_pipelines.store.locks import locked
 from platform_pipelines.store.refusals import Refusal
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import pyarrow as pa
 
     from platform_pipelines.connectors.base import Connector
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from platform_pipelines.spec import DestinationSpec
     from platform_pipelines.store import FeedLog, Manifest, Verdict
 
+_log = logging.getLogger(__name__)
 #: rows in one transaction at most (a new epoch goes whole, whatever its size)
 GROUP_ROWS = 5_000_000
 _ATTEMPTS = 5
@@ -84,14 +90,37 @@ def load(context: Context, feed: Feed, destination: str) -> Loaded:
     started = time.monotonic()
     target = target_of(context, feed, destination)
     total = Loaded(feed, destination)
-    conflicts = 0
     target.connector.tidy(target.spec.table)
-    offset = target.offset()
+    with alone(target):
+        total, offset = _load_pending(target, total)
+    prune(context, feed)  # also behind a run that was killed between its load and this
+    total = replace(total, reconciled=reconcile(context, feed, target.spec, offset))
+    total = replace(total, seconds=time.monotonic() - started)
+    context.record("load", entry(total))
+    return total
+
+
+def alone(target: Target) -> AbstractContextManager[None]:
+    """No other process loads this feed there meanwhile, however long it takes.
+
+    Where a destination keeps offsets it refuses what another load has overtaken. Of one that keeps none only the log
+    says what it has: between a look there and a load nobody else may send it newer rows.
+    """
+    if target.connector.durable:
+        return contextlib.nullcontext()
+    name = target.spec.name
+    subject = f"Loading {target.log.feed.id} into `{name}`"
+    return locked(target.log.folder / f".{name}.lock", subject, target.context.token, _log.info)
+
+
+def _load_pending(target: Target, total: Loaded) -> tuple[Loaded, Offset | None]:
+    """Load all that may be loaded; where the destination stands then."""
+    conflicts, offset = 0, target.offset()
     while (group := pending(target, offset)) is not None:
         if _is_void(group):
             if target.connector.durable:  # it goes with the first batch that has columns
                 break
-            target.log.set_offset(destination, group.offset, context.token)
+            target.log.set_offset(target.spec.name, group.offset, target.context.token)
             offset = group.offset
             continue
         try:
@@ -103,11 +132,7 @@ def load(context: Context, feed: Feed, destination: str) -> Loaded:
             if conflicts >= _ATTEMPTS:
                 raise
             offset = target.offset()
-    prune(context, feed)  # also behind a run that was killed between its load and this
-    total = replace(total, reconciled=reconcile(context, feed, target.spec, offset))
-    total = replace(total, seconds=time.monotonic() - started)
-    context.record("load", _entry(total))
-    return total
+    return total, offset
 
 
 def target_of(context: Context, feed: Feed, destination: str) -> Target:
@@ -259,7 +284,8 @@ def _add(total: Loaded, group: Pending, deduplicated: int, receipt: Receipt) -> 
     )
 
 
-def _entry(loaded: Loaded) -> dict[str, object]:
+def entry(loaded: Loaded) -> dict[str, object]:
+    """What is kept of it in the record of the run."""
     return {
         "partition": loaded.feed.key,
         "destination": loaded.destination,

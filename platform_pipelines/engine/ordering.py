@@ -49,7 +49,7 @@ def ordered(target: Target, group: Pending, schema: pa.Schema, rows: int) -> Loa
     if group.batches[0][0].kind == "deletes":
         # what the rows carry says how they were meant when they were found gone, whatever the YAML says now
         mode: Mode = "update" if DELETED_AT in schema.names else "delete"
-        order = replace(order, mode=mode, cursor=None, own=True, declared=spec.mode)
+        order = replace(order, mode=mode, cursor=None, own=True)
     last = group.batches[-1][0]
     return replace(
         order,

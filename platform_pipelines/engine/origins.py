@@ -7,6 +7,7 @@ where none of them alone can have been overtaken; what overtakes is told by ``ov
 from __future__ import annotations
 
 import bisect
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,25 +17,42 @@ if TYPE_CHECKING:
     from platform_pipelines.store import FeedLog, Manifest
 
 
-def origins(log: FeedLog, epoch: int) -> dict[int, int]:
-    """For each replay of an epoch, the sequence of the last batch that read rows of it."""
-    found: dict[int, int] = {}
-    for manifest in log.replays(epoch):
-        found[manifest.sequence] = max(found.get(item["sequence"], item["sequence"]) for item in manifest.replays)
-    return found
+class Replays:
+    """The replays of one epoch of a feed, read when they are first asked for."""
 
+    def __init__(self, log: FeedLog, epoch: int) -> None:
+        self.epoch = epoch
+        self._log = log
 
-def lowest(log: FeedLog, manifest: Manifest) -> Cursor | None:
-    """A cursor that none of a batch's rows is below; None where one may have any."""
-    if manifest.kind != "replay":
-        return _lowest_read(manifest)
-    found: dict[int, Cursor | None] = {}
-    for replay in log.replays(manifest.epoch):
-        brought = {item["sequence"] for item in replay.replays}
-        for sequence in brought - found.keys():
-            found[sequence] = _lowest_read(log.manifest(replay.epoch, sequence))
-        found[replay.sequence] = _least([found[sequence] for sequence in brought])
-    return found[manifest.sequence]
+    @cached_property
+    def origins(self) -> dict[int, int]:
+        """For each replay, the sequence of the last batch that read rows of it."""
+        found: dict[int, int] = {}
+        for manifest in self._manifests:
+            found[manifest.sequence] = max(found.get(item["sequence"], item["sequence"]) for item in manifest.replays)
+        return found
+
+    def read_by(self, sequence: int) -> int:
+        """The sequence of the last batch that read rows of a batch: of a replay an earlier one."""
+        return self.origins.get(sequence, sequence)
+
+    def lowest(self, manifest: Manifest) -> Cursor | None:
+        """A cursor that none of a batch's rows is below; None where one may have any."""
+        return self._lows[manifest.sequence] if manifest.kind == "replay" else _lowest_read(manifest)
+
+    @cached_property
+    def _manifests(self) -> list[Manifest]:
+        return self._log.replays(self.epoch)
+
+    @cached_property
+    def _lows(self) -> dict[int, Cursor | None]:
+        found: dict[int, Cursor | None] = {}
+        for replay in self._manifests:
+            brought = {item["sequence"] for item in replay.replays}
+            for sequence in brought - found.keys():
+                found[sequence] = _lowest_read(self._log.manifest(self.epoch, sequence))
+            found[replay.sequence] = _least([found[sequence] for sequence in brought])
+        return found
 
 
 def generations(log: FeedLog, epoch: int, read_by: Iterable[int]) -> dict[int, int]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from platform_pipelines.engine.context import Context
+    from platform_pipelines.engine.origins import Replays
     from platform_pipelines.engine.rivals import Late, Rival
     from platform_pipelines.spec import DestinationSpec
     from platform_pipelines.store import FeedLog
@@ -60,16 +61,17 @@ class Arrivals:
     spec: DestinationSpec
     cursor: str | None
 
-    def find_overtaken(self, lates: Mapping[int, Late]) -> int:
+    def find_overtaken(self, lates: Mapping[int, Late], replays: Replays) -> int:
         """Make the places of overtaken rows the table :data:`OVERTAKEN`; how many.
 
         Args:
             lates: which rows may come late, by the number that they have in :data:`BATCH`.
+            replays: of their epoch.
 
         Raises:
             StoreCorrupt: a batch file was changed.
         """
-        found = rivals(self.context, self.log, self.spec, lates.values())
+        found = rivals(self.context, self.log, self.spec, lates.values(), replays)
         if not found:
             return 0
         run = self.connection.execute

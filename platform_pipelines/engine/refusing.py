@@ -7,21 +7,25 @@ version since. Dead letters of transforms and rules are left to ``replaying``.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from platform_pipelines import duck
 from platform_pipelines.engine.context import stamp
 from platform_pipelines.engine.incoming import KEYED
-from platform_pipelines.engine.loading import Pending, target_of
+from platform_pipelines.engine.loading import Pending, alone, entry, target_of
 from platform_pipelines.engine.ordercolumn import order_column
 from platform_pipelines.engine.ordering import batch_name, check, ordered
+from platform_pipelines.engine.origins import Replays
 from platform_pipelines.engine.overtaken import BATCH, INCOMING, OVERTAKEN, Arrivals
 from platform_pipelines.engine.refused_rows import BOOKKEEPING, keep
 from platform_pipelines.engine.report import Loaded
 from platform_pipelines.engine.rivals import sent_again
 from platform_pipelines.model import Offset
 from platform_pipelines.rowfiles import RowFiles
+from platform_pipelines.rows import all_but
 from platform_pipelines.rowsql import FILE, ROW, is_plain, placed
 from platform_pipelines.store import Verdict, refusals
 
@@ -60,22 +64,29 @@ def resend(context: Context, feed: Feed, destination: str) -> Loaded:
     Raises:
         ConnectError: it cannot be reached; what it did not take stays a dead letter.
     """
-    log = context.log(feed)
-    total = Loaded(feed, destination)
-    for refusal in refused(log):
-        if refusal.destination == destination:
-            receipt = _send(context, log, refusal)
-            total = replace(
-                total,
-                batches=total.batches + 1,
-                read=total.read + refusal.rows,
-                rows=total.rows + receipt.loaded,
-                deduplicated=total.deduplicated + receipt.superseded + refusal.rows - receipt.staged,
-                rejected=total.rejected + receipt.rejected,
-                refused=total.refused + receipt.rejected,
-                bytes=total.bytes + receipt.bytes,
-            )
+    target = target_of(context, feed, destination)
+    total, started = Loaded(feed, destination), time.monotonic()
+    with alone(target):
+        for refusal in refused(target.log):
+            if refusal.destination == destination:
+                total = _with(total, refusal, _send(target, refusal))
+    total = replace(total, seconds=time.monotonic() - started)
+    if total.batches:
+        context.record("load", entry(total))
     return total
+
+
+def _with(total: Loaded, refusal: Refusal, receipt: Receipt) -> Loaded:
+    return replace(
+        total,
+        batches=total.batches + 1,
+        read=total.read + refusal.rows,
+        rows=total.rows + receipt.loaded,
+        deduplicated=total.deduplicated + receipt.superseded + refusal.rows - receipt.staged,
+        rejected=total.rejected + receipt.rejected,
+        refused=total.refused + receipt.rejected,
+        bytes=total.bytes + receipt.bytes,
+    )
 
 
 def added(before: Loaded | None, now: Loaded) -> Loaded:
@@ -86,8 +97,8 @@ def added(before: Loaded | None, now: Loaded) -> Loaded:
     return replace(before, **{name: getattr(before, name) + getattr(now, name) for name in numbers})
 
 
-def _send(context: Context, log: FeedLog, refusal: Refusal) -> Receipt:
-    target = target_of(context, log.feed, refusal.destination)
+def _send(target: Target, refusal: Refusal) -> Receipt:
+    context, log = target.context, target.log
     manifest, verdict = (
         log.manifest(refusal.epoch, refusal.sequence),
         log.verdict(refusal.epoch, refusal.sequence) or as_verdict(refusal),
@@ -110,7 +121,6 @@ def _not_overtaken(target: Target, refusal: Refusal, manifest: Manifest) -> pa.T
 
     Looked for at each try: what came between a try that broke off and this one counts, too.
     """
-    import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -120,16 +130,15 @@ def _not_overtaken(target: Target, refusal: Refusal, manifest: Manifest) -> pa.T
     offset = target.offset()
     if target.spec.mode not in KEYED or offset is None or offset.epoch != refusal.epoch:
         return rows
-    lates = {0: sent_again(target.log, manifest, offset.sequence)}
+    replays = Replays(target.log, refusal.epoch)
+    lates = {0: sent_again(replays, manifest, offset.sequence)}
     stored = RowFiles(tuple(paths), plain=is_plain(rows.schema.names))
     cursor = order_column(target.context, rows.schema)
     with duck.session(len(rows.schema)) as connection:
         connection.execute(f"create temp view {INCOMING} as select *, 0 as {BATCH} from {placed(stored)}")
         arrivals = Arrivals(connection, target.context, target.log, target.spec, cursor)
-        if not arrivals.find_overtaken(lates):
+        if not arrivals.find_overtaken(lates, replays):
             return rows
         places = connection.execute(f"select {FILE}, {ROW} from {OVERTAKEN}").fetchall()
-    starts = np.cumsum([0, *(table.num_rows for table in tables)])
-    counts = np.ones(rows.num_rows, dtype=bool)
-    counts[[starts[file] + row for file, row in places]] = False
-    return rows.filter(pa.array(counts))
+    starts = list(accumulate((table.num_rows for table in tables), initial=0))
+    return rows.filter(all_but(rows.num_rows, [starts[file] + row for file, row in places]))

@@ -19,7 +19,7 @@ from platform_pipelines.engine.context import stamp
 from platform_pipelines.engine.incoming import KEYED
 from platform_pipelines.engine.offsets import check_follows
 from platform_pipelines.engine.ordercolumn import order_column
-from platform_pipelines.engine.origins import generations, origins
+from platform_pipelines.engine.origins import Replays, generations
 from platform_pipelines.engine.refused_rows import BOOKKEEPING
 from platform_pipelines.engine.schemas import unified
 from platform_pipelines.engine.unmoved import unmoved
@@ -141,17 +141,13 @@ def _groups(context: Context, log: FeedLog, verdicts: list[Verdict]) -> Iterator
 def _ages(context: Context, log: FeedLog, verdicts: list[Verdict]) -> dict[int, int]:
     """Numbers, by sequence, that are the same for letters between which nothing can have overtaken only some."""
     epoch, pipeline = verdicts[0].epoch, context.pipeline
-    of_replays = origins(log, epoch)
-    read_by = {verdict.sequence: of_replays.get(verdict.sequence, verdict.sequence) for verdict in verdicts}
+    replays = Replays(log, epoch)
+    read_by = {verdict.sequence: replays.read_by(verdict.sequence) for verdict in verdicts}
     if all(destination.mode not in KEYED for destination in pipeline.destinations):
         return dict.fromkeys(read_by, 0)
     cursor = pipeline.source.cursor
-    schemas = [verdict.schema for verdict in verdicts]
-    if (
-        cursor is None
-        or cursor.on_missing == "include"
-        or any(s is None or not order_column(context, s) for s in schemas)
-    ):
+    ordered = all(verdict.schema is not None and order_column(context, verdict.schema) for verdict in verdicts)
+    if cursor is None or cursor.on_missing == "include" or not ordered:
         return read_by
     numbers = generations(log, epoch, read_by.values())
     return {sequence: numbers[origin] for sequence, origin in read_by.items()}

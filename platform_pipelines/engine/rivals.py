@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from platform_pipelines.engine.ordercolumn import order_column
-from platform_pipelines.engine.origins import lowest, origins
 from platform_pipelines.store.passed import passed
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from platform_pipelines.cursor import Cursor
     from platform_pipelines.engine.context import Context
+    from platform_pipelines.engine.origins import Replays
     from platform_pipelines.rowfiles import RowFiles
     from platform_pipelines.spec import DestinationSpec
     from platform_pipelines.store import FeedLog, Manifest, Verdict
@@ -28,14 +28,12 @@ class Late:
     """Rows that may come late.
 
     Attributes:
-        epoch: of their batch.
         before: rows of batches before this sequence may have overtaken them.
         origin: sequence of the batch that read them.
         low: a cursor that none of them is below; None where that is not known.
         again: whether they were read long ago, and come again.
     """
 
-    epoch: int
     before: int
     origin: int
     low: Cursor | None
@@ -61,29 +59,29 @@ class Rival:
     origin: int | None = None
 
 
-def late(log: FeedLog, manifest: Manifest, *, compares: bool) -> Late | None:
+def late(replays: Replays, manifest: Manifest, *, compares: bool) -> Late | None:
     """What may come late of a batch; None for nothing.
 
     Args:
-        log: of its feed.
+        replays: of its epoch.
         manifest: the batch.
         compares: whether the destination leaves out by itself what is older than what it has.
     """
     if manifest.kind == "replay":
-        origin = origins(log, manifest.epoch)[manifest.sequence]
-        return Late(manifest.epoch, manifest.sequence, origin, lowest(log, manifest))
+        return Late(manifest.sequence, replays.read_by(manifest.sequence), replays.lowest(manifest))
     if compares or manifest.kind == "deletes" or manifest.cursor_low is None:
         return None
-    return Late(manifest.epoch, manifest.sequence, manifest.sequence, manifest.cursor_low, again=False)
+    return Late(manifest.sequence, manifest.sequence, manifest.cursor_low, again=False)
 
 
-def sent_again(log: FeedLog, manifest: Manifest, upto: int) -> Late:
+def sent_again(replays: Replays, manifest: Manifest, upto: int) -> Late:
     """Rows of a batch that come again, once batches up to ``upto`` are loaded."""
-    origin = origins(log, manifest.epoch).get(manifest.sequence, manifest.sequence)
-    return Late(manifest.epoch, upto + 1, origin, lowest(log, manifest))
+    return Late(upto + 1, replays.read_by(manifest.sequence), replays.lowest(manifest))
 
 
-def rivals(context: Context, log: FeedLog, spec: DestinationSpec, lates: Iterable[Late]) -> list[Rival]:
+def rivals(
+    context: Context, log: FeedLog, spec: DestinationSpec, lates: Iterable[Late], replays: Replays
+) -> list[Rival]:
     """The batches that may hold newer versions of late rows, of the same feed and, of rows that come again, of others.
 
     A batch whose files retention has removed tells nothing.
@@ -92,7 +90,7 @@ def rivals(context: Context, log: FeedLog, spec: DestinationSpec, lates: Iterabl
         StoreCorrupt: a batch file was changed.
     """
     known = list(lates)
-    found = _of_feed(context, log, spec, known)
+    found = _of_feed(context, log, spec, known, replays)
     again = [each for each in known if each.again]
     if again and context.pipeline.partitions is not None and context.pipeline.source.cursor is not None:
         found += _of_others(context, log, spec, again)
@@ -108,25 +106,24 @@ def grouped(found: list[Rival]) -> dict[str | None, list[Rival]]:
     return groups
 
 
-def _of_feed(context: Context, log: FeedLog, spec: DestinationSpec, lates: list[Late]) -> list[Rival]:
-    (epoch,) = {each.epoch for each in lates}
-    of_replays, sealed = origins(log, epoch), log.sealed(epoch)
+def _of_feed(context: Context, log: FeedLog, spec: DestinationSpec, lates: list[Late], replays: Replays) -> list[Rival]:
+    epoch = replays.epoch
+    sealed = log.sealed(epoch)
     found = []
-    for sequence in sorted({number for each in lates for number in _before(log, each, sealed)}):
+    for sequence in sorted({number for each in lates for number in _before(log, epoch, each, sealed)}):
         verdict = log.verdict(epoch, sequence)
         if verdict is None or verdict.schema is None or not _holds(log, verdict, spec):
             continue
         deletes = log.manifest(epoch, sequence).kind == "deletes"
         column = None if deletes else order_column(context, verdict.schema)
-        origin = of_replays.get(sequence, sequence)
-        found.append(Rival(passed(log, verdict), column, deletes, sequence, origin))
+        found.append(Rival(passed(log, verdict), column, deletes, sequence, replays.read_by(sequence)))
     return found
 
 
-def _before(log: FeedLog, late: Late, sealed: set[int]) -> Iterator[int]:
+def _before(log: FeedLog, epoch: int, late: Late, sealed: set[int]) -> Iterator[int]:
     """Sequences before the late rows, newest first, that may hold a newer version or delete one."""
     for sequence in sorted((number for number in sealed if number < late.before), reverse=True):
-        manifest = log.manifest(late.epoch, sequence) if sequence < late.origin and late.low else None
+        manifest = log.manifest(epoch, sequence) if sequence < late.origin and late.low else None
         if manifest is not None and not late.again and _is_below(manifest.watermark, late.low):
             return  # so are all batches before, unless the source went back
         if manifest is None or not _is_older(manifest, late.low):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 #: options of ``COPY`` for one column of finished lines
 FORM = "format csv, header false, quote '', escape '', delimiter '\n'"
+_STRING, _LAST_COMMA = r'"(?:[^"\\]|\\.)*"', r",\s*[\]}]"
 
 
 def raw(name: str) -> str:
@@ -25,7 +26,9 @@ def raw(name: str) -> str:
     DuckDB takes a comma behind the last value for JSON, others do not: where there may be one, DuckDB writes it anew.
     """
     text, given = quote(name), f"{quote(name)}::json::varchar"
-    value = f"case when regexp_matches({text}, ',\\s*[\\]}}]') then json({text})::varchar else {given} end"
+    bare = f"regexp_replace({text}, {literal(_STRING)}, '', 'g')"
+    loose = " and ".join(f"regexp_matches({each}, {literal(_LAST_COMMA)})" for each in (text, bare))
+    value = f"case when {loose} then json({text})::varchar else {given} end"
     # in JSON a line break can only stand between values; to look for one costs a third of replacing it
     breaks = f"contains({text}, chr(10)) or contains({text}, chr(13))"
     return f"case when {breaks} then translate({value}, chr(10) || chr(13), '  ') else {value} end"

@@ -59,7 +59,7 @@ class History:
     def run(self) -> None:
         cursor = {"field": "at", "on_missing": "include"} | ({"lag": f"{self.lag}s"} if self.lag else {})
         project = detecting(self.world, source=source() | {"cursor": cursor})
-        now = {n: {"id": n, "at": None if s is None else at(s), "v": v} for n, (s, v) in self.rows.items()}
+        now = self.expected()
         before = self.loaded()
         columns = list(zip(*(row.values() for row in now.values()), strict=True)) or [(), (), ()]
         arrays = [pa.array(values, kind.type) for values, kind in zip(columns, SCHEMA, strict=True)]
@@ -70,6 +70,9 @@ class History:
         differing = sum(before.get(number) != now.get(number) for number in {*before, *now})
         assert sum(each.rows for each in report.destinations.values()) == differing
         self.watermark = max([self.watermark, *(s for s, _ in self.rows.values() if s is not None)])
+
+    def expected(self) -> dict[int, dict[str, Any]]:
+        return {n: {"id": n, "at": None if s is None else at(s), "v": v} for n, (s, v) in self.rows.items()}
 
     def loaded(self) -> dict[int, dict[str, Any]]:
         with contextlib.suppress(InvalidData):  # there is no table yet
@@ -102,6 +105,7 @@ def test_rows_that_go_and_come_back(lag: int, steps: list[tuple[Any, ...]]) -> N
                 history.run()
         history.run()
         history.run()
+        assert history.loaded() == history.expected()
     finally:
         MemoryConnector.clear(history.world.space)
         shutil.rmtree(root, ignore_errors=True)

@@ -266,7 +266,7 @@ def _counted(cursor: Any) -> Contents:
 
 
 def _known_in_log(log: FeedLog) -> Iterator[Path]:
-    yield log.folder / ".lock"
+    yield from log.folder.glob(".*lock")
     for epoch in log.epochs():
         folder, keys = log.epoch_folder(epoch), keysnapshot.latest(log, epoch)
         yield from (folder, folder / "epoch.json", folder / "totals.json", *(folder / file.path for file in keys.files))
