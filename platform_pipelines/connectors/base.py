@@ -72,8 +72,8 @@ class Connector(BaseModel):
         raise NotImplementedError
 
     @classmethod
-    def table_problem(cls, table: str) -> str | None:  # noqa: ARG003 - for those that take not every name
-        """Why a destination of this type can never load a table of that name; None if it can."""
+    def table_problem(cls, table: str, config: Mapping[str, Any]) -> str | None:  # noqa: ARG003 - for those that mind
+        """Why a destination of this configuration, secrets unresolved, can never load such a table; None if it can."""
         return None
 
     @classmethod

@@ -24,7 +24,7 @@ from platform_pipelines.sql.script import run_load
 from platform_pipelines.sql.tables import OFFSETS, target_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import pyarrow as pa
@@ -50,7 +50,7 @@ class DuckDBConnector(Connector):
     path: Path
 
     @classmethod
-    def table_problem(cls, table: str) -> str | None:
+    def table_problem(cls, table: str, config: Mapping[str, Any]) -> str | None:  # noqa: ARG003 - any will do
         """See :func:`sql.tables.target_problem`."""
         return target_problem(table)
 

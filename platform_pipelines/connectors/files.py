@@ -83,15 +83,23 @@ class FilesConnector(Connector):
     _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
 
     @classmethod
-    def table_problem(cls, table: str) -> str | None:
-        """Folders lie under the root."""
+    def table_problem(cls, table: str, config: Mapping[str, Any]) -> str | None:
+        """Folders lie under the root, and text is written in UTF-8."""
         from platform_pipelines.formats.inputs import check_relative
 
         try:
             check_relative(table, "Table")
+            found = cls.model_validate(dict(config))
         except InvalidData as error:
             return str(error)
-        return None
+        except ValidationError:
+            return None  # told elsewhere
+        if found.format == "parquet" or found.options.encoding in {"utf-8", "utf-8-sig"}:
+            return None
+        return (
+            f"files are written in utf-8, and `options` of this connection say {found.options.encoding}. Write through "
+            "a connection of its own, without `encoding`; streams may name theirs in `source.options`."
+        )
 
     @classmethod
     def warm(cls) -> None:

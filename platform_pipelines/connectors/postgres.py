@@ -27,7 +27,7 @@ from platform_pipelines.sql.queries import OPTIONS, narrowed
 from platform_pipelines.sql.tables import TableName, target_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import psycopg
     import pyarrow as pa
@@ -55,7 +55,7 @@ class PostgresConnector(Connector):
     default_schema: str = Field(default="public", alias="schema")
 
     @classmethod
-    def table_problem(cls, table: str) -> str | None:
+    def table_problem(cls, table: str, config: Mapping[str, Any]) -> str | None:  # noqa: ARG003 - any will do
         """See :func:`sql.tables.target_problem`."""
         return target_problem(table)
 

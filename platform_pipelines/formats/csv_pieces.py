@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _BUFFER_BYTES = 3_000_000
 #: files of one piece: DuckDB copies them in a time that grows with the square of their number
 _FILES = 500
+#: a text of no meaning, by its standard, that no file has (noncharacters of Unicode)
+_NEVER = "\ufdd0\ufdd1"
 
 
 def csv_pieces(files: Sequence[InputFile], options: TextOptions, workspace: Workspace) -> list[Piece]:
@@ -121,7 +123,7 @@ def _distinct(file: InputFile, names: tuple[str, ...]) -> tuple[str, ...]:
 def _relation(paths: Sequence[Path], columns: tuple[str, ...], options: TextOptions) -> str:
     names = ", ".join(literal(str(path)) for path in paths)
     types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
-    nulls = ", ".join(literal(value) for value in options.null_values) or literal("\x00never\x00")
+    nulls = ", ".join(literal(value) for value in options.null_values) or literal(_NEVER)
     return (
         f"read_csv([{names}], auto_detect=false, hive_partitioning=false, header={str(options.header).lower()}, "
         f"delim={literal(options.delimiter)}, quote={literal(options.quote)}, escape={literal(options.quote)}, "

@@ -8,9 +8,9 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*(\(\s*\d+\s*(,\s*\d+\s*)?\))?(\[\])*")
 
@@ -69,6 +69,28 @@ class TextOptions(BaseModel):
     date_format: str | None = None
     timestamp_format: str | None = None
     compression: Literal["auto", "none", "gzip", "zstd"] = "auto"
+
+    @property
+    def null(self) -> str:
+        """What is written for NULL."""
+        return self.null_values[0] if self.null_values else ""
+
+    @model_validator(mode="after")
+    def _can_be_told_apart(self) -> Self:
+        if self.delimiter == self.quote:
+            msg = f"`delimiter` and `quote` are both {self.quote!r}. Give another character to one of them"
+            raise ValueError(msg)
+        for name in ("delimiter", "quote"):
+            if getattr(self, name) in {"\n", "\r", "\0"}:
+                msg = f"`{name}` cannot be {getattr(self, name)!r}, which ends records or text. Give another character"
+                raise ValueError(msg)
+        for text in self.null_values:
+            if any(each and each in text for each in (self.delimiter, self.quote, "\n", "\r", "\0")):
+                msg = (
+                    f"{text!r} of `null_values` can be no field: it holds a delimiter, a quote or a line end. Remove it"
+                )
+                raise ValueError(msg)
+        return self
 
     def with_overrides(self, options: Mapping[str, Any]) -> TextOptions:
         """These options with some replaced; ``types`` are merged by column.

@@ -68,7 +68,7 @@ def _as_written(options: TextOptions, schema: pa.Schema) -> TextOptions:
     """How the writer writes, whatever is said of how strangers do."""
     form = options.model_dump(include={"delimiter", "quote", "header", "compression"})
     names = () if options.header else options.names or tuple(schema.names)
-    return TextOptions(**form, names=names, null_values=options.null_values[:1] or ("",))
+    return TextOptions(**form, names=names, null_values=(options.null,))
 
 
 class _Own:

@@ -12,6 +12,7 @@ from platform_pipelines import duck, durable
 from platform_pipelines.duck import literal, quote
 from platform_pipelines.formats import json_line
 from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile, file_stem
+from platform_pipelines.formats.unquoted import check_unquoted
 from platform_pipelines.sql.duckdb_errors import refused
 
 if TYPE_CHECKING:
@@ -138,14 +139,15 @@ def write_text(table: pa.Table, path: Path, file_format: str, options: TextOptio
     else:
         strings = [quote(f.name) for f in table.schema if _is_text(f.type)]
         forced = f", force_quote ({', '.join(strings)})" if strings and len(options.null_values) > 1 else ""
-        null = literal(options.null_values[0] if options.null_values else "")
         form = (
             f"format csv, header {str(options.header).lower()}, delimiter {literal(options.delimiter)}, "
-            f"quote {literal(options.quote)}, escape {literal(options.quote)}, nullstr {null}, "
+            f"quote {literal(options.quote)}, escape {literal(options.quote)}, nullstr {literal(options.null)}, "
             f"compression {packed}{forced}"
         )
     with duck.session() as connection:
         connection.register("written", table)
+        if not lines and not options.quote:
+            check_unquoted(connection, query, table.schema.names, options)
         with durable.effect("write", path), refused(f"Rows cannot be written to {path.name.removeprefix(TMP)}"):
             connection.execute(f"copy ({query}) to {literal(str(path))} ({form})")
 

@@ -157,7 +157,7 @@ def _unloadable(
     if destination.mode not in able.modes:
         msg = f"Connector {named} cannot load with mode {destination.mode}."
         return f"{msg} {allowed(destination.mode, sorted(able.modes))}", ("mode",)
-    if reason := able.table_problem(destination.table):
+    if reason := able.table_problem(destination.table, connector.config):
         return f"`table` in destination `{destination.name}`: {reason}", ("table",)
     tables = able.table_names(connector.config)
     if tables is not None and destination.table not in tables:
