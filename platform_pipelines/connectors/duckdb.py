@@ -124,7 +124,7 @@ class DuckDBConnector(Connector):
         with reading(self.path) as connection:
             name = table_name(connection, table)
             database = DuckDBLoad(connection)
-            if database.columns(name.offsets) is None:
+            if database.columns(name.offsets) is None or database.columns(name) is None:
                 return None
             return offsets.read(database.query(offsets.select(name, feed)))
 
@@ -135,7 +135,7 @@ class DuckDBConnector(Connector):
         with reading(self.path) as connection:
             name = table_name(connection, table)
             database = DuckDBLoad(connection)
-            if database.columns(name.offsets) is None:
+            if database.columns(name.offsets) is None or database.columns(name) is None:
                 return {}
             return offsets.read_all(database.query(offsets.select_all(name, pipeline)))
 

@@ -137,7 +137,7 @@ class PostgresConnector(Connector):
         """The last batch of ``feed`` that ``table`` holds."""
         name = TableName.parse(table, self.default_schema)
         with self._session(WRITER) as connection:
-            if connection.execute("select to_regclass(%s)", [name.offsets.sql]).fetchone() == (None,):
+            if not _exist(connection, name, name.offsets):
                 return None
             return offsets.read(connection.execute(offsets.select(name, feed).encode()).fetchall())
 
@@ -145,7 +145,7 @@ class PostgresConnector(Connector):
         """The last batch of each feed of ``pipeline`` that ``table`` holds."""
         name = TableName.parse(table, self.default_schema)
         with self._session(WRITER) as connection:
-            if connection.execute("select to_regclass(%s)", [name.offsets.sql]).fetchone() == (None,):
+            if not _exist(connection, name, name.offsets):
                 return {}
             return offsets.read_all(connection.execute(offsets.select_all(name, pipeline).encode()).fetchall())
 
@@ -182,3 +182,9 @@ class PostgresConnector(Connector):
 
     def _session(self, application: str) -> contextlib.AbstractContextManager[psycopg.Connection]:
         return session(self._dsn, application)
+
+
+def _exist(connection: psycopg.Connection, *tables: TableName) -> bool:
+    """Whether all of the tables are there."""
+    found = connection.execute("select to_regclass(t) from unnest(%s::text[]) as t", [[t.sql for t in tables]])
+    return all(row != (None,) for row in found.fetchall())

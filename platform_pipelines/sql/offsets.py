@@ -1,7 +1,8 @@
 """Offsets: how far each feed is loaded, kept beside the rows.
 
 The table ``_pipelines_loads`` lives in the schema of its targets and changes
-only in the transaction that changes the rows.
+only in the transaction that changes the rows. Offsets of a table that is not there
+count for nothing: whoever dropped it dropped the rows, and the log has them still.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ def select_all(table: TableName, pipeline: str) -> str:
     """The query for the offsets of all feeds of a pipeline: feed, epoch and sequence."""
     feeds = f"feed = {literal(pipeline)} or starts_with(feed, {literal(pipeline + '/')})"
     return f"select feed, epoch, sequence from {table.offsets.sql} where target = {literal(table.text)} and ({feeds})"
+
+
+def forget_others(table: TableName, feed: Feed) -> str:
+    """The statement that forgets what all other feeds have loaded into a table that is gone."""
+    return f"delete from {table.offsets.sql} where target = {literal(table.text)} and feed <> {literal(feed.id)}"
 
 
 def store(table: TableName, load: Load) -> str:

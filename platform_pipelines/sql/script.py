@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from platform_pipelines.model import Load, LoadPlan
+    from platform_pipelines.model import Load, LoadPlan, Offset
     from platform_pipelines.sql.evolve import Changes, Column
     from platform_pipelines.sql.tables import TableName
     from platform_pipelines.sql.types import ColumnType
@@ -83,8 +83,8 @@ def run_load(database: Database, table: TableName, load: Load, batches: pa.Recor
         AccountingError: the rows that arrived are not the rows that were announced.
     """
     database.prepare(table)
-    offsets.check(load, offsets.read(database.query(offsets.select(table, load.feed))))
     have = database.columns(table)
+    offsets.check(load, _stored(database, table, load, exists=have is not None))
     found = evolve.changes(have, load, database)
     plan = evolve.statements(table, found, load, database)
     _allow(load, plan)
@@ -100,6 +100,14 @@ def run_load(database: Database, table: TableName, load: Load, batches: pa.Recor
         raise AccountingError(msg)
     database.execute(offsets.store(table, load))
     return Receipt(staged, applied, staged - applied, database.written(), plan.ddl + plan.destructive)
+
+
+def _stored(database: Database, table: TableName, load: Load, *, exists: bool) -> Offset | None:
+    """What the table holds of the feed; one that somebody dropped took along what every feed had loaded."""
+    if exists:
+        return offsets.read(database.query(offsets.select(table, load.feed)))
+    database.execute(offsets.forget_others(table, load.feed))
+    return None
 
 
 def _allow(load: Load, plan: LoadPlan) -> None:
