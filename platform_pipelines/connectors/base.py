@@ -77,6 +77,11 @@ class Connector(BaseModel):
         return None
 
     @classmethod
+    def stream_problem(cls, stream: str, config: Mapping[str, Any]) -> str | None:  # noqa: ARG003 - for those that mind
+        """Why a source of this configuration, secrets unresolved, can never read such a stream; None if it can."""
+        return None
+
+    @classmethod
     def warm(cls) -> None:
         """Open what every connection of this type needs, in a thread that runs ahead of its use; nothing by default.
 

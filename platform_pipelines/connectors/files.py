@@ -102,6 +102,17 @@ class FilesConnector(Connector):
         )
 
     @classmethod
+    def stream_problem(cls, stream: str, config: Mapping[str, Any]) -> str | None:  # noqa: ARG003 - any root will do
+        """Streams lie under the root."""
+        from platform_pipelines.formats.inputs import check_relative
+
+        try:
+            check_relative(stream, "Stream")
+        except InvalidData as error:
+            return str(error)
+        return None
+
+    @classmethod
     def warm(cls) -> None:
         """Open the DuckDB instance that reads and judges."""
         duck.end(duck.connect())

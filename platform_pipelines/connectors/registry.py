@@ -97,6 +97,7 @@ def capabilities(type_name: str) -> Capabilities:
         keys=frozenset(_keys(cls)),
         source_options=cls.source_options,
         table_problem=cls.table_problem,
+        stream_problem=cls.stream_problem,
         stream_names=cls.stream_names,
         table_names=cls.table_names,
         answers=frozenset(name for name in ("holds", "totals") if callable(getattr(cls, name, None))),

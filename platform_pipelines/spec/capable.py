@@ -93,6 +93,8 @@ class Connectors:
         if names is not None and stream not in names:
             msg = f"Unknown stream `{stream}` of connector `{connector.name}` (type {connector.type})."
             problems.add(f"{msg} {allowed(stream, names)}", "source", "stream")
+        elif reason := able.stream_problem(stream, connector.config):
+            problems.add(f"`stream` in `source`: {reason}", "source", "stream")
 
     def _quality(self, spec: PipelineSpec, problems: Problems) -> None:
         """Report rules that ask of a connector what it cannot tell."""

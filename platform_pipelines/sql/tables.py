@@ -85,6 +85,8 @@ def target_problem(text: str) -> str | None:
         name = TableName.parse(text, "main").name
     except InvalidData as error:
         return str(error)
+    if name.lower() == OFFSETS:
+        return f"{text!r} is where offsets are kept; rows would spoil them. Choose another `table`."
     if "." not in name:
         return None
     return f"{text!r} is not a table: it has more than two parts. Write it like `schema.table` or `table`."

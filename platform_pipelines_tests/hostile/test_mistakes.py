@@ -50,6 +50,8 @@ def test_a_folder_in_place_of_a_duckdb_file_is_called_one(tmp_path: Path) -> Non
         ("{type: duckdb, path: w.duckdb}", "a.b.c.d", "'a.b.c.d' is not a table: it has more than two parts."),
         ('{type: postgres, dsn: "${env://DSN}"}', "a.b.c", "'a.b.c' is not a table: it has more than two parts."),
         ("{type: duckdb, path: w.duckdb}", "a.", "'a.' is not a table."),
+        ("{type: duckdb, path: w.duckdb}", "raw._pipelines_loads", "'raw._pipelines_loads' is where offsets are kept"),
+        ('{type: postgres, dsn: "${env://DSN}"}', "_Pipelines_Loads", "'_Pipelines_Loads' is where offsets are kept"),
         ("{type: files, root: lake}", "../t", "Table '../t' is not allowed"),
         ("{type: files, root: lake}", "/t", "Table '/t' is not allowed"),
     ],
@@ -63,6 +65,18 @@ def test_tables_that_can_never_be_loaded_are_refused_at_once(
     with pytest.raises(SpecErrors) as caught:
         load_catalog(tmp_path, capabilities)
     assert f"p.yaml:4: `table` in destination `to`: {said}" in str(caught.value)
+
+
+@pytest.mark.parametrize("stream", ["../*.csv", "a/../../*.csv", "/etc/passwd"])
+def test_streams_that_lead_out_of_the_root_are_refused_at_once(tmp_path: Path, stream: str) -> None:
+    (tmp_path / "connectors.yaml").write_text("drops: {type: files, root: in, format: csv}\n", encoding="utf-8")
+    pipeline = (
+        f"name: p\nsource:\n  connector: drops\n  stream: '{stream}'\ndestinations: [{{connector: {{type: logger}}}}]\n"
+    )
+    (tmp_path / "p.yaml").write_text(pipeline, encoding="utf-8")
+    with pytest.raises(SpecErrors) as caught:
+        load_catalog(tmp_path, capabilities)
+    assert f"p.yaml:4: `stream` in `source`: Stream '{stream}' is not allowed" in str(caught.value)
 
 
 def test_a_mistyped_stage_is_answered_with_the_nearest(tmp_path: Path) -> None:
