@@ -1,16 +1,19 @@
 """Reset: forget how far feeds have come, so that the next run reads them anew.
 
 A reset is a new epoch without a batch. What destinations hold stays until the
-next run has read everything; it then replaces it.
+next run has read everything; it then replaces it. It mends a log that was damaged, too:
+epochs that cannot be read are put out of the way.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import TYPE_CHECKING
 
 from platform_pipelines.engine.context import stamp
 from platform_pipelines.errors import UsageError
+from platform_pipelines.store.damaged import set_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from platform_pipelines.engine.project import Project
     from platform_pipelines.model import Feed
 
+_log = logging.getLogger(__name__)
 #: feeds that are reset together: each lock is an open file, of which a process may have about 1,000
 AT_ONCE = 200
 
@@ -69,6 +73,9 @@ def _reset_together(project: Project, feeds: list[Feed], token: str, waiting: Ca
         for log in logs:
             held.enter_context(log.lock(token, waiting))
         for log in logs:
-            epochs = log.epochs()
-            if epochs and log.last(epochs[-1]) is not None:
-                log.open_epoch("reset", token, stamp())
+            above = max(log.epochs(), default=0)
+            aside = set_aside(log)
+            for folder in aside:
+                _log.warning("%s could not be read; it is kept as %s.", log.feed.id, folder)
+            if aside or (above and log.sequences(above)):
+                log.open_epoch("reset", token, stamp(), above=above)

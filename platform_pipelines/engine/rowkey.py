@@ -67,12 +67,12 @@ def parse_key(spec: PipelineSpec, text: str, columns: Collection[str]) -> RowKey
         columns: columns of its rows, before and after transforms.
 
     Raises:
-        UsageError: it names unknown columns, or has another number of values than the key.
+        UsageError: it names unknown columns, or one twice, or has another number of values than the key.
     """
-    items = next(csv.reader([text], skipinitialspace=True, strict=False), [])
+    items = _items(text)
     pairs = [item.partition("=") for item in items]
     if pairs and all(sign and name.strip() in columns for name, sign, _ in pairs):
-        return RowKey({name.strip(): value for name, _, value in pairs})
+        return RowKey(_named(text, [(name.strip(), value) for name, _, value in pairs]))
     keys = {destination.key: destination.name for destination in spec.destinations if destination.key}
     for key in keys:
         if len(key) == len(items):
@@ -84,6 +84,34 @@ def parse_key(spec: PipelineSpec, text: str, columns: Collection[str]) -> RowKey
         f"columns, such as `a=1,b=2`. Columns: {', '.join(sorted(columns)) or 'none have landed yet'}."
     )
     raise UsageError(msg)
+
+
+def _items(text: str) -> list[str]:
+    """The values of a key, or columns with their values.
+
+    Raises:
+        UsageError: it is no line of CSV.
+    """
+    try:
+        return next(csv.reader([text], skipinitialspace=True, strict=False), [])
+    except csv.Error as error:
+        msg = f"{text[:80]!r} is no key ({error}). A value that holds a line break stands in double quotes, as in CSV."
+        raise UsageError(msg) from error
+
+
+def _named(text: str, pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Columns and their values.
+
+    Raises:
+        UsageError: a column is named twice.
+    """
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        msg = f"{text!r} names column `{twice}` twice. A row has one value there: name each column once."
+        raise UsageError(msg)
+    return values
 
 
 def _check_named(spec: PipelineSpec, text: str, pairs: list[tuple[str, str, str]], columns: Collection[str]) -> None:

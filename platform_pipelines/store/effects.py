@@ -92,6 +92,25 @@ def replace(path: Path, content: bytes) -> None:
         sync_folder(path.parent)
 
 
+def set_aside(path: Path, suffix: str) -> Path:
+    """Give a folder a name that nobody looks at, its own with ``suffix`` behind; atomic and durable.
+
+    Returns:
+        The new path; a number is added to a name that is taken.
+
+    Raises:
+        ConnectError: the disk is read-only or gone.
+    """
+    target, number = path.with_name(path.name + suffix), 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f"{path.name}{suffix}-{number}")
+    with named_errors(path):
+        durable.rename(path, target)
+        sync_folder(path.parent)
+    return target
+
+
 def remove(path: Path) -> None:
     """Remove a file or a folder tree; a name that is gone already is fine."""
     if path.is_dir() and not path.is_symlink():

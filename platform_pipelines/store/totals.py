@@ -91,5 +91,8 @@ def _read(path: Path, count: Callable[[Any], int]) -> int:
     try:
         return count(json.loads(content))
     except UNREADABLE as error:
-        msg = f"{path} is unreadable ({type(error).__name__}: {error}). Restore it from a backup."
+        msg = (
+            f"{path} is unreadable ({type(error).__name__}: {error}). "
+            "Restore it from a backup, or start the feed over with `pipelines state NAME --reset`."
+        )
         raise StoreCorrupt(msg) from error

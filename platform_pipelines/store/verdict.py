@@ -113,7 +113,10 @@ class Verdict:
                 schema=decode_schema(body["schema"]) if body["schema"] else None,
             )
         except UNREADABLE as error:
-            msg = f"Verdict {place} is unreadable ({type(error).__name__}: {error}). Restore it from a backup."
+            msg = (
+                f"Verdict {place} is unreadable ({type(error).__name__}: {error}). "
+                "Restore it from a backup, or start the feed over with `pipelines state NAME --reset`."
+            )
             raise StoreCorrupt(msg) from error
 
 

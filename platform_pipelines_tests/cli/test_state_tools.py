@@ -94,6 +94,16 @@ def test_a_key_that_is_none_is_answered_with_the_columns(orders: Folder) -> None
     assert (answer.code, "Columns: amount, at, id." in answer.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("1\n2", "is no key (new-line character"), ("id=1,id=2", "'id=1,id=2' names column `id` twice.")],
+)
+def test_a_key_that_cannot_be_meant_is_refused(orders: Folder, key: str, said: str) -> None:
+    orders.type("run", "orders")
+    answer = orders.type("state", "orders", "--explain", key)
+    assert (answer.code, said in answer.err) == (2, True), answer.err
+
+
 @pytest.mark.parametrize("tool", [("--reset",), ("--rewind", "2026-01-02")])
 def test_ctrl_c_while_queued_leaves_everything_as_it_was(orders: Folder, tool: tuple[str, ...]) -> None:
     orders.type("run", "orders")

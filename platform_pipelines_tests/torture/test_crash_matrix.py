@@ -67,6 +67,7 @@ ELSEWHERE = {
     "store/feedindex.py:_keep": "unit/store/test_feedindex.py: of 256 feeds and more; without it all are looked at",
     **{f"store/{name}.py:sweep": BEHIND_A_KILL for name in ("approvals", "feedlog", "keysnapshot", "schemas")},
     "scratch.py:sweep": BEHIND_A_KILL,
+    "store/damaged.py:set_aside": "unit/engine/test_resetting.py: needs a log that was damaged by hand",
     "store/feedlog.py:set_offset": "test_dead_around_what_is_sent_to_an_api",
     **{
         f"connectors/duckdb_blocks.py:{name}": "integration/test_duckdb_blocks.py: needs a block that is half written"
