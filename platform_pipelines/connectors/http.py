@@ -168,6 +168,7 @@ def _refuse_what_cannot_be(load: Load) -> None:
     if load.own and load.feed.partition is not None:
         msg = (
             f"Keys of partition {load.feed.partition} are gone at the source, but an API does not say whether another "
-            "partition has them now. Remove `deletes.detect` for this destination, or the partitions."
+            "partition has them now. Remove `deletes.detect`, or the partitions, and start over: "
+            f"`pipelines run {load.feed.pipeline} --full-refresh`."
         )
         raise InvalidData(msg)

@@ -96,6 +96,7 @@ def capabilities(type_name: str) -> Capabilities:
         modes=frozenset(cls.modes),
         keys=frozenset(_keys(cls)),
         source_options=cls.source_options,
+        compares=cls.compares,
         table_problem=cls.table_problem,
         stream_problem=cls.stream_problem,
         stream_names=cls.stream_names,

@@ -102,7 +102,7 @@ def incoming(
     try:
         query, rows = "", total
         if stored.paths:
-            _create_view(connection, stored, landed, schema, _batch_numbers(batches))
+            _create_view(connection, stored, landed, schema, batches)
             if keyed:
                 rows -= _leave_overtaken(Arrivals(connection, context, log, spec, cursor), batches)
             duplicated = keyed and _inspect_key(connection, spec, context.pipeline.name) < rows
@@ -137,8 +137,8 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     columns: list[Any] = []
     for item in schema:
         column = batch.column(item.name)
-        if pa.types.is_null(item.type):  # DuckDB makes integers of a column in which there never was a value
-            column = pa.nulls(batch.num_rows)
+        if column.null_count == len(column):  # DuckDB makes integers of a column in which there never was a value
+            column = pa.nulls(batch.num_rows, item.type)
         columns.append(column if column.type == item.type else column.cast(item.type))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -153,9 +153,13 @@ def _create_view(
     stored: RowFiles,
     landed: pa.Schema,
     schema: pa.Schema,
-    numbers: list[int],
+    batches: Sequence[tuple[Manifest, Verdict]],
 ) -> None:
-    names = ", ".join(duck.quote(name) for name in landed.names)
+    """Make the files one view; a batch without rows may bring a column that no file has."""
+    numbers = _batch_numbers(batches)
+    held = {name for _, verdict in batches if verdict.files and verdict.schema for name in verdict.schema.names}
+    quoted = ((name in held, duck.quote(name)) for name in landed.names)
+    names = ", ".join(name if there else f"null as {name}" for there, name in quoted)
     if schema != landed:
         names += f", cast(null as timestamptz) as {duck.quote(DELETED_AT)}"
     connection.execute(

@@ -166,13 +166,23 @@ def _unloadable(
         return f"Unknown table `{destination.table}` of connector {named}. {allowed(destination.table, tables)}", (
             "table",
         )
+    reason = _undeletable(spec, named, able)
+    return (reason, ("source", "deletes", "detect")) if reason else None
+
+
+def _undeletable(spec: PipelineSpec, named: str, able: Capabilities) -> str | None:
+    """Why keys that are gone cannot be removed or marked by a connector; None if they can, or none are looked for."""
     wanted = _applies_deletes(spec)
     if wanted and wanted not in able.modes:
-        msg = (
+        return (
             f"`detect: key_difference` needs mode {wanted} of connector {named}, which cannot do that. Remove "
             "`deletes`, or choose another destination."
         )
-        return msg, ("source", "deletes", "detect")
+    if wanted and spec.partitions is not None and not able.compares:
+        return (
+            f"`detect: key_difference` with `partitions`: connector {named} does not tell whether a key that is gone "
+            "from one partition is in another one now. Remove `deletes` or `partitions`, or choose another destination."
+        )
     return None
 
 

@@ -41,6 +41,7 @@ class Capabilities:
         source_options: keys allowed in ``source.options``.
         answers: which questions about its tables it answers beside reads: ``holds``
             (the rows of a table it was loaded with), ``totals`` (row counts and sums).
+        compares: whether it tells which version of a row it has, and from which feed.
         table_problem: why a table of a name can never be loaded with a configuration; None if it can.
         stream_problem: why a stream of a name can never be read with a configuration; None if it can.
         stream_names: the streams that a configuration declares; None where only the system knows.
@@ -53,6 +54,7 @@ class Capabilities:
     keys: frozenset[str] = frozenset()
     source_options: frozenset[str] = frozenset()
     answers: frozenset[str] = frozenset()
+    compares: bool = True
     table_problem: Callable[[str, Mapping[str, Any]], str | None] = lambda _table, _config: None
     stream_problem: Callable[[str, Mapping[str, Any]], str | None] = lambda _stream, _config: None
     stream_names: Callable[[Mapping[str, Any]], tuple[str, ...] | None] = lambda _: None

@@ -258,3 +258,21 @@ def test_behind_a_batch_of_deletes(world: World) -> None:
     back(project, "2024-01-01T00:00:01Z")
     assert world.run(project).status == "success"
     assert world.ids() == [1, 3]
+
+
+@pytest.mark.parametrize("value", [5, "five", [5], {"five": 5}, at(5)])
+def test_a_column_that_went_since_the_batch_gone_back_to_is_null(world: World, value: Any) -> None:
+    """The other partition's full refresh agreed on columns without it; no file of the next load has it."""
+    project = merging(
+        world,
+        partitions={"by": "value", "field": "region", "values": ["eu", "us"]},
+        quality={"schema_contract": {"missing_columns": "null"}},
+    )
+    world.put([{"id": n, "at": at(n), "region": region, "x": value} for n, region in enumerate(("eu", "us"))])
+    assert world.run(project).status == "success"
+    world.put([{"id": n, "at": at(n + 1), "region": region} for n, region in enumerate(("eu", "us"))])
+    assert world.run(project, partitions=("eu",), full_refresh=True).status == "success"
+    back(project, "=2024-01-01T00:00:00Z", "us")
+    report = world.run(project, partitions=("us",))
+    assert (report.status, report.error) == ("success", None)
+    assert [row["x"] for row in world.rows() if row["region"] == "us"] == [None]

@@ -14,7 +14,7 @@ from platform_pipelines.spec.sourcekey import source_key
 MERGE: dict[str, Any] = {"connector": "db", "table": "t", "mode": "merge", "key": ["id"]}
 
 
-def build(modes: frozenset[str] | None = None, **changes: Any) -> PipelineSpec:
+def build(modes: frozenset[str] | None = None, *, compares: bool = True, **changes: Any) -> PipelineSpec:
     source = {
         "connector": "db",
         "stream": "s",
@@ -26,14 +26,14 @@ def build(modes: frozenset[str] | None = None, **changes: Any) -> PipelineSpec:
     connectors = {"db": ConnectorSpec("db", "db", {"type": "db"})}
 
     def able(_: str) -> Capabilities:
-        return Capabilities(source=True, destination=True, modes=modes or frozenset())
+        return Capabilities(source=True, destination=True, modes=modes or frozenset(), compares=compares)
 
     return pipeline_from_config(config, Catalog(Path(), Path(), connectors), able if modes is not None else None)
 
 
-def refusal(modes: frozenset[str] | None = None, **changes: Any) -> str:
+def refusal(modes: frozenset[str] | None = None, *, compares: bool = True, **changes: Any) -> str:
     with pytest.raises(SpecError) as caught:
-        build(modes, **changes)
+        build(modes, compares=compares, **changes)
     return str(caught.value)
 
 
@@ -89,3 +89,13 @@ def test_the_connector_must_be_able_to_delete_or_to_mark() -> None:
     }
     assert "needs mode delete of connector `db` (type db)" in refusal(merging, source=source)
     assert build(merging | {"delete"}, source=source)
+
+
+def test_an_api_cannot_tell_whether_another_partition_has_a_key_now() -> None:
+    """It is refused before anything runs: the first key that is gone would hold up its partition for good."""
+    able = frozenset({"merge", "update"})
+    partitions = {"by": "value", "field": "region", "values": ["eu", "us"]}
+    message = refusal(able, compares=False, partitions=partitions)
+    assert "does not tell whether a key that is gone from one partition is in another one now" in message
+    assert build(able, compares=False)
+    assert build(able, partitions=partitions)
