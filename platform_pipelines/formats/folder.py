@@ -115,6 +115,8 @@ class TableFolder:
         lost = lost_columns(manifest.schema(), load)
         schema = unified(without(manifest.schema(), lost), _kept_schema(load))  # before anything is written
         form = TableForm.of(self._format, self._options, schema.names)
+        if form.delimiter and (problem := self._options.unwritable()):
+            raise InvalidData(problem)
         writer = Writer(self.path, load, manifest, form, self._options)
         if load.mode in {"append", "replace"} or _is_first(manifest, load):
             kept = rewritten(_kept(manifest, load), manifest, lost, writer)

@@ -13,12 +13,14 @@ from platform_pipelines.duck import literal, quote
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats import json_line
 from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile, file_stem, rewritten_name
-from platform_pipelines.formats.unquoted import check_unquoted
+from platform_pipelines.formats.unquoted import check_names, check_unquoted
 from platform_pipelines.sql.duckdb_errors import refused
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    import duckdb
     import pyarrow as pa
 
     from platform_pipelines.formats.options import TextOptions
@@ -164,19 +166,35 @@ def write_text(table: pa.Table, path: Path, file_format: str, options: TextOptio
     elif lines:
         form = f"format json, compression {packed}"
     else:
-        strings = [quote(f.name) for f in table.schema if _is_text(f.type)]
-        forced = f", force_quote ({', '.join(strings)})" if strings and len(options.null_values) > 1 else ""
         form = (
             f"format csv, header {str(options.header).lower()}, delimiter {literal(options.delimiter)}, "
             f"quote {literal(options.quote)}, escape {literal(options.quote)}, nullstr {literal(options.null)}, "
-            f"compression {packed}{forced}"
+            f"compression {packed}"
         )
     with duck.session() as connection:
         connection.register("written", table)
-        if not lines and not options.quote:
-            check_unquoted(connection, query, table.schema.names, options)
+        if not lines:
+            check_names(table.schema.names, options)
+            if not options.quote:
+                check_unquoted(connection, query, table.schema.names, options)
+            elif names := _quoted(connection, query, table.schema, options):
+                form += f", force_quote ({', '.join(map(quote, names))})"
         with durable.effect("write", path), refused(f"Rows cannot be written to {path.name.removeprefix(TMP)}"):
             connection.execute(f"copy ({query}) to {literal(str(path))} ({form})")
+
+
+def _quoted(
+    connection: duckdb.DuckDBPyConnection, query: str, schema: pa.Schema, options: TextOptions
+) -> Sequence[str]:
+    """Columns that quotes must tell from NULL: DuckDB minds the one text that it writes for it, readers all of them."""
+    nulls = ", ".join(literal(value) for value in options.null_values[1:])
+    names = [field.name for field in schema if not _is_text(field.type)] if nulls else []
+    texts = [field.name for field in schema if _is_text(field.type)] if nulls else []
+    if not names:
+        return texts
+    parts = ", ".join(f"coalesce(bool_or({quote(name)}::varchar in ({nulls})), false)" for name in names)
+    found = connection.execute(f"select {parts} from ({query})").fetchall()[0]
+    return [*texts, *(name for name, quoted in zip(names, found, strict=True) if quoted)]
 
 
 def _is_json(field: pa.Field[Any]) -> bool:
