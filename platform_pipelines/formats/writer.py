@@ -189,7 +189,8 @@ def _quoted(
     """Columns that quotes must tell from NULL: DuckDB minds the one text that it writes for it, readers all of them."""
     nulls = ", ".join(literal(value) for value in options.null_values[1:])
     names = [field.name for field in schema if not _is_text(field.type)] if nulls else []
-    texts = [field.name for field in schema if _is_text(field.type)] if nulls else []
+    blank = len(schema) == 1 and options.null  # a line of an empty text alone would be no record
+    texts = [field.name for field in schema if _is_text(field.type)] if nulls or blank else []
     if not names:
         return texts
     parts = ", ".join(f"coalesce(bool_or({quote(name)}::varchar in ({nulls})), false)" for name in names)

@@ -131,6 +131,19 @@ def test_a_name_with_a_carriage_return_is_refused_in_a_header(tmp_path: Path) ->
     assert [b.to_pylist() for b in bare.holds("bare", ["a\rb"], None)] == [[{"a\rb": 2}]]
 
 
+def test_an_empty_text_alone_in_its_row_is_a_row(tmp_path: Path) -> None:
+    lake = FilesConnector(root=str(tmp_path), format="csv", options=TextOptions(null_values=["NA"]))
+    Loading(lake, "append", "t").load(pa.table({"v": ["a", None, "", "b"]}))
+    pages = lake.read(Stream("t"), Window(), None)
+    assert [b.to_pydict() for page in pages for b in page.batches] == [{"v": ["a", None, "", "b"]}]
+
+
+def test_names_that_differ_in_case_alone_are_refused(tmp_path: Path) -> None:
+    lake = FilesConnector(root=str(tmp_path), format="csv")
+    with pytest.raises(InvalidData, match="'a' and 'A' differ in case alone"):
+        Loading(lake, "append", "t").load(pa.table({"a": [1], "A": [2]}))
+
+
 def test_text_is_written_in_utf_8_alone() -> None:
     told = FilesConnector.table_problem(
         "t", {"type": "files", "root": "x", "format": "csv", "options": {"encoding": "cp1252"}}
