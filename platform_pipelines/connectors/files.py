@@ -94,7 +94,11 @@ class FilesConnector(Connector):
             return str(error)
         except ValidationError:
             return None  # told elsewhere
-        if found.format == "parquet" or found.options.encoding in {"utf-8", "utf-8-sig"}:
+        if found.format == "parquet":
+            return None
+        if found.format == "csv" and (problem := found.options.unwritable()):
+            return problem
+        if found.options.encoding in {"utf-8", "utf-8-sig"}:
             return None
         return (
             f"files are written in utf-8, and `options` of this connection say {found.options.encoding}. Write through "

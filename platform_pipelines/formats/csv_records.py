@@ -182,9 +182,10 @@ def _patterns(delimiter: str, quote: str) -> tuple[re.Pattern[str], re.Pattern[s
     if not quote:
         return _NEVER, _NEVER, _NEVER
     d, q = re.escape(delimiter), re.escape(quote)
+    pad = "" if delimiter == " " else " *"  # where a space is the delimiter, it ends an empty field
     inside = f"(?:[^{q}]++|{q}{q})*+"  # possessive: else a place to go back to is kept for every character
     return (
-        re.compile(f" *{q}({inside}){q} *({d}|[\r\n]*\\Z)|([^{d}]*)({d}|\\Z)"),
-        re.compile(f" *{q}{inside}\\Z"),
+        re.compile(f"{pad}{q}({inside}){q}{pad}({d}|[\r\n]*\\Z)|([^{d}]*)({d}|\\Z)"),
+        re.compile(f"{pad}{q}{inside}\\Z"),
         re.compile(f"{inside}{q}(?!{q})"),
     )

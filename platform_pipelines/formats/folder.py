@@ -23,6 +23,7 @@ from platform_pipelines.formats.folder_manifest import (
 )
 from platform_pipelines.formats.folder_merge import merge, rewritten
 from platform_pipelines.formats.inputs import check_inside, check_relative
+from platform_pipelines.formats.table_form import TableForm
 from platform_pipelines.formats.versions import kept_columns, lost_columns, unified, without
 from platform_pipelines.formats.writer import TMP, Writer, link_files
 from platform_pipelines.model import LoadPlan, Receipt
@@ -113,14 +114,18 @@ class TableFolder:
         self._sweep(manifest)
         lost = lost_columns(manifest.schema(), load)
         schema = unified(without(manifest.schema(), lost), _kept_schema(load))  # before anything is written
-        writer = Writer(self.path, load, manifest, self._format, self._options)
+        form = TableForm.of(self._format, self._options, schema.names)
+        if form.delimiter and (problem := self._options.unwritable()):
+            raise InvalidData(problem)
+        writer = Writer(self.path, load, manifest, form, self._options)
         if load.mode in {"append", "replace"} or _is_first(manifest, load):
-            kept = rewritten(_kept(manifest, load), lost, writer)
+            kept = rewritten(_kept(manifest, load), manifest, lost, writer)
             rows = self._write_all(load, batches, writer)
             receipt = Receipt(staged=rows, loaded=rows)
         else:
             kept, receipt = merge(manifest, load, batches, writer, lost)
-        return self._commit(load, manifest.after(load, [*kept, *writer.files], schema, receipt.loaded), writer, receipt)
+        after = manifest.after(load, [*kept, *writer.files], schema, receipt.loaded, writer.form)
+        return self._commit(load, after, writer, receipt)
 
     def _write_all(self, load: Load, batches: pa.RecordBatchReader, writer: Writer) -> int:
         plain = kept_columns(load) == load.schema.names

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines import durable
 from platform_pipelines.errors import ConnectError, StoreCorrupt
+from platform_pipelines.formats.table_form import TableForm
 from platform_pipelines.model import Offset
 
 if TYPE_CHECKING:
@@ -59,12 +60,14 @@ class FolderManifest:
         files: the live files.
         offsets: by feed id: epoch, sequence, rows, token, loaded_at (UTC).
         arrow_schema: the table's Arrow schema, serialized, in base64.
+        form: how the files are written; None of a manifest that was written before this was noted.
     """
 
     version: int = 0
     files: tuple[LiveFile, ...] = ()
     offsets: dict[str, dict[str, object]] = field(default_factory=dict)
     arrow_schema: str | None = None
+    form: TableForm | None = None
 
     def offset(self, feed: Feed) -> Offset | None:
         """How far a feed is loaded."""
@@ -84,7 +87,7 @@ class FolderManifest:
             return None
         return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(self.arrow_schema)))
 
-    def after(self, load: Load, files: list[LiveFile], schema: pa.Schema, rows: int) -> FolderManifest:
+    def after(self, load: Load, files: list[LiveFile], schema: pa.Schema, rows: int, form: TableForm) -> FolderManifest:
         """The manifest after a load."""
         entry = {
             "epoch": load.offset.epoch,
@@ -95,7 +98,7 @@ class FolderManifest:
         }
         text = base64.b64encode(schema.serialize().to_pybytes()).decode()
         offsets = {**self.offsets, load.feed.id: entry}
-        return FolderManifest(self.version + 1, tuple(files), offsets, text)
+        return FolderManifest(self.version + 1, tuple(files), offsets, text, form)
 
     def without(self, feed: Feed) -> FolderManifest:
         """The manifest without a feed's offset."""
@@ -121,7 +124,8 @@ def read_manifest(folder: Path) -> FolderManifest:
             msg = f"{path} is of format {content['format']}; this version knows format {_FORMAT}. Upgrade."
             raise StoreCorrupt(msg)
         files = tuple(LiveFile(**entry) for entry in content["files"])
-        return FolderManifest(content["version"], files, content["offsets"], content["arrow_schema"])
+        form = TableForm.noted(content.get("form"))
+        return FolderManifest(content["version"], files, content["offsets"], content["arrow_schema"], form)
     except FileNotFoundError:
         return FolderManifest()
     except OSError as error:
@@ -154,7 +158,7 @@ def is_ours(name: str) -> bool:
     return name == TEMPORARY or _OURS.fullmatch(name) is not None
 
 
-def rewritten_name(name: str, version: int) -> str:
+def rewritten_name(name: str, version: int, ending: str) -> str:
     """The name of a live file's next version."""
-    stem, _, suffix = name.partition(".")
-    return f"{stem.partition('~')[0]}~v{version:06d}.{suffix}"
+    stem = name.partition(".")[0]
+    return f"{stem.partition('~')[0]}~v{version:06d}.{ending}"

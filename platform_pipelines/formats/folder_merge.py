@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
 from platform_pipelines.duck import literal, quote
-from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile, rewritten_name
 from platform_pipelines.formats.own_text import typed_copy
 from platform_pipelines.formats.versions import kept_columns, removes, same_key, wins
 from platform_pipelines.formats.workspace import Workspace
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+    from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile
     from platform_pipelines.formats.writer import Writer
     from platform_pipelines.model import Load
 
@@ -166,26 +166,34 @@ def _rewrite(work: _Merge, writer: Writer) -> list[LiveFile]:
         if fresh and file.feed == work.load.feed.id:
             continue
         gone = work.connection.execute("select n from found where wins and f = ?", [number]).to_arrow_table()
-        if not gone.num_rows and not set(work.lost) & set(pq.read_schema(path).names):
+        if not gone.num_rows and writer.is_current(file) and not set(work.lost) & set(pq.read_schema(path).names):
             kept.append(file)
             continue
         left = _less(_without(pq.ParquetFile(path).read(), gone.column("n")), work.lost)
         if left.num_rows:
-            writer.add(left, rewritten_name(file.name, writer.version), file.feed)
+            writer.rewrite(left, file)
     return kept
 
 
-def rewritten(files: Sequence[LiveFile], lost: Sequence[str], writer: Writer) -> list[LiveFile]:
-    """Write files anew without columns that are lost. Returns those that need not be."""
+def rewritten(
+    files: Sequence[LiveFile], manifest: FolderManifest, lost: Sequence[str], writer: Writer
+) -> list[LiveFile]:
+    """Write files anew without columns that are lost, or in another form. Returns those that need not be."""
     import pyarrow.parquet as pq
 
     kept = []
     for file in files:
-        path = writer.folder / file.name
-        if not lost or writer.format != "parquet" or not set(lost) & set(pq.read_schema(path).names):
-            kept.append(file)
-            continue
-        writer.add(_less(pq.ParquetFile(path).read(), lost), rewritten_name(file.name, writer.version), file.feed)
+        workspace = Workspace()
+        try:
+            path = writer.folder / file.name
+            if lost or not writer.is_current(file):
+                path = _as_parquet(file, manifest, writer, workspace)
+            if writer.is_current(file) and not (lost and set(lost) & set(pq.read_schema(path).names)):
+                kept.append(file)
+            else:
+                writer.rewrite(_less(pq.ParquetFile(path).read(), lost), file)
+        finally:
+            workspace.close()
     return kept
 
 

@@ -92,6 +92,17 @@ class TextOptions(BaseModel):
                 raise ValueError(msg)
         return self
 
+    def unwritable(self) -> str | None:
+        """Why CSV of these options can be read and not written; None if it can."""
+        for name in ("delimiter", "quote"):
+            if not getattr(self, name).isascii():
+                return f"CSV is not written with the {name} {getattr(self, name)!r}. Give `{name}` an ASCII character."
+        if self.quote == " ":
+            return (
+                "CSV is not written with a space as `quote`: fields may begin and end with one. Give another character."
+            )
+        return None
+
     def with_overrides(self, options: Mapping[str, Any]) -> TextOptions:
         """These options with some replaced; ``types`` are merged by column.
 

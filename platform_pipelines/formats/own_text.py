@@ -14,8 +14,8 @@ from platform_pipelines import duck
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData, SchemaDrift
 from platform_pipelines.formats.inputs import InputFile
-from platform_pipelines.formats.options import TextOptions
 from platform_pipelines.formats.own_json import Pairs, held_type, parsed, raw_cell, raw_type, raw_value
+from platform_pipelines.formats.table_form import TableForm
 from platform_pipelines.formats.text_read import TextRead
 from platform_pipelines.model import Stream, Window
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile
+    from platform_pipelines.formats.options import TextOptions
     from platform_pipelines.formats.workspace import Workspace
 
 _ROWS = 20_000
@@ -51,7 +52,8 @@ def typed_copy(
     if schema is None:
         msg = f"The commit file of {folder} lists {file.name} and no schema. Restore it, or load the table anew."
         raise InvalidData(msg)
-    own = _Own(source, schema, _as_written(options, schema), workspace)
+    written = manifest.form.options() if manifest.form else _as_written(options, schema)
+    own = _Own(source, schema, written, workspace)
     try:
         copy, rows = own.strictly()
     except SchemaDrift:
@@ -65,10 +67,8 @@ def typed_copy(
 
 
 def _as_written(options: TextOptions, schema: pa.Schema) -> TextOptions:
-    """How the writer writes, whatever is said of how strangers do."""
-    form = options.model_dump(include={"delimiter", "quote", "header", "compression"})
-    names = () if options.header else options.names or tuple(schema.names)
-    return TextOptions(**form, names=names, null_values=(options.null,))
+    """How the writer writes, whatever is said of how strangers do: for tables that do not note it yet."""
+    return TableForm.of("csv", options, schema.names).options()
 
 
 class _Own:

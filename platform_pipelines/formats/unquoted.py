@@ -1,4 +1,4 @@
-"""Rows that CSV without quotes cannot hold: a field with a delimiter or a line end, a text that reads as NULL.
+"""What CSV cannot hold: names with half a line end; without quotes, a delimiter in a field, a text that reads as NULL.
 
 They are refused before anything is written, for they would come back as other values, or as more rows.
 """
@@ -21,6 +21,26 @@ _SHOWN = 60
 _CANNOT = "{}, and this table is written without quotes. Give `options.quote` of the connection a character."
 
 
+def check_names(names: Sequence[str], options: TextOptions) -> None:
+    """See that names are told apart, and can stand in the header, where DuckDB quotes no carriage return.
+
+    Raises:
+        InvalidData: one cannot.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        if (other := seen.setdefault(name.lower(), name)) != name:
+            msg = f"The columns {other!r} and {name!r} differ in case alone. Rename one of them by a `map` transform."
+            raise InvalidData(msg)
+    for name in names if options.header else ():
+        if "\r" in name:
+            msg = (
+                f"The column {name!r} holds a carriage return, which the header of a CSV table cannot. Rename it by a "
+                "`map` transform, or give the connection `header: false`."
+            )
+            raise InvalidData(msg)
+
+
 def check_unquoted(
     connection: duckdb.DuckDBPyConnection, query: str, names: Sequence[str], options: TextOptions
 ) -> None:
@@ -36,7 +56,7 @@ def check_unquoted(
         InvalidData: a column's name or a value cannot.
     """
     for name in names if options.header else ():
-        if any(each in name for each in (options.delimiter, "\n", "\r")):
+        if any(each in name for each in (options.delimiter, "\n")):
             msg = f"The column {name!r} {_CANNOT.format(_holds(options))}"
             raise InvalidData(msg)
     if not names:

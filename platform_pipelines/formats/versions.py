@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.duck import literal, quote
+from platform_pipelines.formats.common_type import exact
 from platform_pipelines.model import DELETED_AT
 
 if TYPE_CHECKING:
@@ -127,9 +128,11 @@ def _common(known: pa.Field[Any], field: pa.Field[Any]) -> pa.Field[Any] | None:
         return known
     try:
         pair = (known.with_type(_timed(known.type, field.type)), field.with_type(_timed(field.type, known.type)))
-        return pa.unify_schemas([pa.schema([each]) for each in pair], promote_options="permissive").field(0)
+        both = pa.unify_schemas([pa.schema([each]) for each in pair], promote_options="permissive").field(0)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return None
+    kind = exact(both.type, known.type, field.type)
+    return None if kind is None else both.with_type(kind)
 
 
 def _timed(kind: pa.DataType, other: pa.DataType) -> pa.DataType:

@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck, durable
 from platform_pipelines.duck import literal, quote
+from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats import json_line
-from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile, file_stem
-from platform_pipelines.formats.unquoted import check_unquoted
+from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile, file_stem, rewritten_name
+from platform_pipelines.formats.unquoted import check_names, check_unquoted
 from platform_pipelines.sql.duckdb_errors import refused
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    import duckdb
     import pyarrow as pa
 
     from platform_pipelines.formats.options import TextOptions
+    from platform_pipelines.formats.table_form import TableForm
     from platform_pipelines.model import Load
 
 #: what the name of a file begins with until it is put in place
@@ -35,29 +39,35 @@ class Writer:
         folder: the table's folder.
         load: whose rows these are, and how much to hold.
         manifest: what is live; a name that is taken gets a version.
-        file_format: parquet, csv, jsonl or json (written as JSON Lines).
-        options: how text files are written.
+        form: how all of the table's files are written.
+        options: what else is said of text files.
     """
 
     def __init__(
-        self, folder: Path, load: Load, manifest: FolderManifest, file_format: str, options: TextOptions
+        self, folder: Path, load: Load, manifest: FolderManifest, form: TableForm, options: TextOptions
     ) -> None:
         self.files: list[LiveFile] = []
         self.rows = 0
-        self.format = file_format
+        self.format = form.ending.partition(".")[0]
         self.folder = folder
         self._load = load
         self._version = manifest.version + 1
         self._taken = {file.name for file in manifest.files}
         self.options = options
+        self.form = form
+        self._noted = manifest.form
         self._held: list[pa.RecordBatch] = []
         self._bytes = 0
         self._since = time.monotonic()
 
-    @property
-    def version(self) -> int:
-        """The manifest's version after this load."""
-        return self._version
+    def is_current(self, file: LiveFile) -> bool:
+        """Whether a live file has the form that this writer writes."""
+        return self.form.is_of(file.name, self._noted)
+
+    def rewrite(self, table: pa.Table, file: LiveFile) -> None:
+        """Write what is left of a live file in place of it; these are no rows of the load."""
+        self.add(table, rewritten_name(file.name, self._version, self.form.ending), file.feed)
+        self.rows -= table.num_rows
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Hold a batch; write a file once the buffer is full or old."""
@@ -85,7 +95,7 @@ class Writer:
             with durable.effect("write", path):
                 pq.write_table(table, path, compression="zstd")
         else:
-            write_text(table, path, self.format, self.options)
+            write_text(self._laid_out(table), path, self.format, self.options)
         self.adopt(path, name, feed, table.num_rows)
 
     def adopt(self, path: Path, name: str, feed: str, rows: int) -> None:
@@ -96,11 +106,30 @@ class Writer:
 
     def next_name(self) -> str:
         """The name of the load's next file: the same in a repeat of the load."""
-        ending = "jsonl" if self.format == "json" else self.format
-        packed = "" if self.format == "parquet" else _ENDINGS.get(self.options.compression, "")
-        stem = f"{file_stem(self._load)}-{len(self.files):04d}"
-        name = f"{stem}.{ending}{packed}"
-        return f"{stem}~v{self._version:06d}.{ending}{packed}" if name in self._taken else name
+        name = f"{file_stem(self._load)}-{len(self.files):04d}.{self.form.ending}"
+        return rewritten_name(name, self._version, self.form.ending) if name in self._taken else name
+
+    def _laid_out(self, table: pa.Table) -> pa.Table:
+        """The rows in the columns that every file has, where only their order tells them apart.
+
+        Raises:
+            InvalidData: the connection's ``names`` lack one of them.
+        """
+        import pyarrow as pa
+
+        columns = self.form.columns
+        if not columns or table.column_names == list(columns):
+            return table
+        if unnamed := [name for name in table.column_names if name not in columns]:
+            msg = (
+                f"Files without header cannot hold column {unnamed[0]!r}: `names` of the connection are "
+                f"{', '.join(columns)}. Add it there, remove `names`, or say `header: true`."
+            )
+            raise InvalidData(msg)
+        for name in columns:
+            if name not in table.column_names:
+                table = table.append_column(name, pa.nulls(table.num_rows))
+        return table.select(list(columns))
 
 
 def link_files(load: Load, writer: Writer) -> int:
@@ -137,19 +166,36 @@ def write_text(table: pa.Table, path: Path, file_format: str, options: TextOptio
     elif lines:
         form = f"format json, compression {packed}"
     else:
-        strings = [quote(f.name) for f in table.schema if _is_text(f.type)]
-        forced = f", force_quote ({', '.join(strings)})" if strings and len(options.null_values) > 1 else ""
         form = (
             f"format csv, header {str(options.header).lower()}, delimiter {literal(options.delimiter)}, "
             f"quote {literal(options.quote)}, escape {literal(options.quote)}, nullstr {literal(options.null)}, "
-            f"compression {packed}{forced}"
+            f"compression {packed}"
         )
     with duck.session() as connection:
         connection.register("written", table)
-        if not lines and not options.quote:
-            check_unquoted(connection, query, table.schema.names, options)
+        if not lines:
+            check_names(table.schema.names, options)
+            if not options.quote:
+                check_unquoted(connection, query, table.schema.names, options)
+            elif names := _quoted(connection, query, table.schema, options):
+                form += f", force_quote ({', '.join(map(quote, names))})"
         with durable.effect("write", path), refused(f"Rows cannot be written to {path.name.removeprefix(TMP)}"):
             connection.execute(f"copy ({query}) to {literal(str(path))} ({form})")
+
+
+def _quoted(
+    connection: duckdb.DuckDBPyConnection, query: str, schema: pa.Schema, options: TextOptions
+) -> Sequence[str]:
+    """Columns that quotes must tell from NULL: DuckDB minds the one text that it writes for it, readers all of them."""
+    nulls = ", ".join(literal(value) for value in options.null_values[1:])
+    names = [field.name for field in schema if not _is_text(field.type)] if nulls else []
+    blank = len(schema) == 1 and options.null  # a line of an empty text alone would be no record
+    texts = [field.name for field in schema if _is_text(field.type)] if nulls or blank else []
+    if not names:
+        return texts
+    parts = ", ".join(f"coalesce(bool_or({quote(name)}::varchar in ({nulls})), false)" for name in names)
+    found = connection.execute(f"select {parts} from ({query})").fetchall()[0]
+    return [*texts, *(name for name, quoted in zip(names, found, strict=True) if quoted)]
 
 
 def _is_json(field: pa.Field[Any]) -> bool:

@@ -92,6 +92,58 @@ def test_options_that_no_file_can_follow(options: dict[str, Any], says: str) -> 
     assert says in str(error.value)
 
 
+@pytest.mark.parametrize("options", [{"delimiter": "§"}, {"delimiter": "🐘"}, {"quote": "«"}, {"quote": " "}])
+def test_what_can_be_read_and_not_written_is_refused_as_a_table(tmp_path: Path, options: dict[str, str]) -> None:
+    config = {"type": "files", "root": str(tmp_path), "format": "csv", "options": options}
+    assert "CSV is not written with" in (FilesConnector.table_problem("t", config) or "")
+    with pytest.raises(InvalidData, match="CSV is not written with"):
+        Loading(FilesConnector.model_validate(config), "append", "t").load(pa.table({"v": [" x "]}))
+    assert not list((tmp_path / "t").glob("*.csv"))
+    assert FilesConnector.table_problem("t", config | {"format": "jsonl"}) is None
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("broken", ["", '5 "x"y z'])
+def test_a_space_that_delimits_ends_an_empty_field(tmp_path: Path, ending: str, broken: str) -> None:
+    lines = ["id v w", "1 a b", '2  "x y"', '3 " z" q', '4 "" ""', *([broken] if broken else [])]
+    (tmp_path / "in.csv").write_bytes("".join(line + ending for line in lines).encode())
+    lake = FilesConnector(root=str(tmp_path), format="csv", options=TextOptions(delimiter=" "))
+    pages = list(lake.read(Stream("in.csv"), Window(), None))
+    rows = [tuple(row.values()) for page in pages for batch in page.batches for row in batch.to_pylist()]
+    assert rows == [(1, "a", "b"), (2, None, "x y"), (3, " z", "q"), (4, "", "")]
+    assert sum(len(page.rejected) for page in pages) == bool(broken)
+
+
+def test_values_that_print_as_another_null_are_told_from_it(tmp_path: Path) -> None:
+    lake = FilesConnector(root=str(tmp_path), format="csv", options=TextOptions(null_values=["", "0", "true", "nan"]))
+    rows = {"id": [0, 1], "f": [True, None], "d": [0.5, None], "v": ["0", None]}
+    Loading(lake, "append", "t").load(pa.table(rows))
+    pages = lake.read(Stream("t"), Window(), None)
+    assert [b.to_pydict() for page in pages for b in page.batches] == [rows]
+
+
+def test_a_name_with_a_carriage_return_is_refused_in_a_header(tmp_path: Path) -> None:
+    lake = FilesConnector(root=str(tmp_path), format="csv")
+    with pytest.raises(InvalidData, match="holds a carriage return"):
+        Loading(lake, "append", "t").load(pa.table({"id": [1], "a\rb": [1]}))
+    bare = FilesConnector(root=str(tmp_path), format="csv", options=TextOptions(header=False))
+    Loading(bare, "append", "bare").load(pa.table({"id": [1], "a\rb": [2]}))
+    assert [b.to_pylist() for b in bare.holds("bare", ["a\rb"], None)] == [[{"a\rb": 2}]]
+
+
+def test_an_empty_text_alone_in_its_row_is_a_row(tmp_path: Path) -> None:
+    lake = FilesConnector(root=str(tmp_path), format="csv", options=TextOptions(null_values=["NA"]))
+    Loading(lake, "append", "t").load(pa.table({"v": ["a", None, "", "b"]}))
+    pages = lake.read(Stream("t"), Window(), None)
+    assert [b.to_pydict() for page in pages for b in page.batches] == [{"v": ["a", None, "", "b"]}]
+
+
+def test_names_that_differ_in_case_alone_are_refused(tmp_path: Path) -> None:
+    lake = FilesConnector(root=str(tmp_path), format="csv")
+    with pytest.raises(InvalidData, match="'a' and 'A' differ in case alone"):
+        Loading(lake, "append", "t").load(pa.table({"a": [1], "A": [2]}))
+
+
 def test_text_is_written_in_utf_8_alone() -> None:
     told = FilesConnector.table_problem(
         "t", {"type": "files", "root": "x", "format": "csv", "options": {"encoding": "cp1252"}}
