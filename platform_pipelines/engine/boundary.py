@@ -18,8 +18,8 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines import duck
 from platform_pipelines.cursor import NANOS_PER_UNIT, Cursor
+from platform_pipelines.engine.rowhash import RowHasher
 from platform_pipelines.kernels import call
 from platform_pipelines.rows import all_but
 
@@ -66,7 +66,7 @@ class Boundary:
         self._waiting: list[pa.RecordBatch] = []
         self._owed_columns = columns
         self._reread_from = reread_from
-        self._hasher = _Hasher()
+        self._hasher = RowHasher()
         self._resumed = seen is not None
         self.low, self.high = seen or (None, None)
         self.columns: tuple[str, ...] = columns
@@ -192,7 +192,7 @@ def without(
         field: the cursor field.
         rows: have these columns, or lack some.
     """
-    left, hasher = {key: Counter(_unpack(packed)) for key, packed in boundary.items()}, _Hasher()
+    left, hasher = {key: Counter(_unpack(packed)) for key, packed in boundary.items()}, RowHasher()
     for batch in rows:
         for key, digest in zip(_keys(batch, field), hasher.digests(batch, columns), strict=True):
             left.get(key, Counter()).pop(digest, None)
@@ -239,43 +239,6 @@ def _cursor_scalar(cursor: Cursor, data_type: pa.DataType) -> pa.Scalar[Any]:
     elif pa.types.is_date(data_type):
         value = dt.date.fromisoformat(cursor.text)
     return pa.scalar(value, type=data_type)
-
-
-class _Hasher:
-    """MD5 over the length-prefixed text of every value: equal rows, equal hashes, on every platform.
-
-    A value has the same text in a wider type: files that arrive may widen a
-    column, and the rows at the watermark then come again in that type.
-    """
-
-    def __init__(self) -> None:
-        self._connection: Any = None
-
-    def digests(self, rows: pa.RecordBatch, columns: tuple[str, ...]) -> list[bytes]:
-        import pyarrow as pa
-
-        if self._connection is None:
-            self._connection = duck.at_hand()
-        table = pa.table(rows)
-        self._connection.register("boundary_rows", table)
-        kinds = {field.name: field.type for field in rows.schema}
-        parts = [_canonical(name, kinds[name]) if name in kinds else "'N'" for name in columns or kinds]
-        sql = f"select unhex(md5({' || '.join(parts)})) from boundary_rows"
-        try:
-            return [digest for (digest,) in self._connection.execute(sql).fetchall()]
-        finally:
-            self._connection.unregister("boundary_rows")
-
-
-def _canonical(name: str, kind: pa.DataType) -> str:
-    import pyarrow.types as t
-
-    text = f"cast({duck.quote(name)} as varchar)"
-    if t.is_decimal(kind) or t.is_floating(kind):  # 1.50 and 1.5, 1.0 and the integer 1
-        text = rf"regexp_replace({text}, '\.0+$|(\.\d*?[1-9])0+$', '\1')"
-    elif t.is_timestamp(kind) and not kind.tz:  # midnight and the date
-        text = f"regexp_replace({text}, ' 00:00:00$', '')"
-    return f"coalesce(length({text}) || ':' || {text}, 'N')"
 
 
 def _pack(hashes: Counter[bytes]) -> str:

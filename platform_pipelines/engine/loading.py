@@ -110,7 +110,7 @@ def alone(target: Target) -> AbstractContextManager[None]:
         return contextlib.nullcontext()
     name = target.spec.name
     subject = f"Loading {target.log.feed.id} into `{name}`"
-    return locked(target.log.folder / f".{name}.lock", subject, target.context.token, _log.info)
+    return locked(target.log.folder / f".{name}.lock", subject, target.context.token, _log.warning)
 
 
 def _load_pending(target: Target, total: Loaded) -> tuple[Loaded, Offset | None]:

@@ -99,6 +99,22 @@ def test_very_many_columns(tmp_path: Path, target: Made) -> None:
     assert sorted(([row["c7"], row[names[-1]]] for row in found), key=str) == [[7, COLUMNS - 1], [None, None]]
 
 
+def test_very_many_columns_of_an_incremental_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows at the watermark come again, and are told by all their columns."""
+    monkeypatch.chdir(tmp_path)
+    wide = pa.table({"id": [1, 2, 2], **{f"c{n}": [n, n, -n] for n in range(3 * COLUMNS if SCALE == 1 else COLUMNS)}})
+    MemoryConnector.put("rows", wide, "sizes")
+    cursor = {"mode": "incremental", "cursor": {"field": "id"}}
+    made = pipeline({"type": "memory", "space": "sizes"}, "rows", {"type": "files", "root": "lake"}, **cursor)
+    assert (done := made.run()).status == "success", [str(error)[:500] for error in done.report.errors]
+    last = len(wide.column_names) - 1
+    more = wide.slice(2).set_column(last, wide.column_names[last], pa.array([7]))
+    MemoryConnector.put("rows", pa.concat_tables([wide, more]), "sizes")
+    done = made.run()
+    assert (done.status, done.report.read, done.report.deduplicated) == ("success", 3, 2), done.report.error
+    assert made.run().status == "nothing_new"
+
+
 def test_parquet_of_very_many_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     wide = pa.table({f"c{n}": [n, None] for n in range(4 * COLUMNS if SCALE == 1 else COLUMNS)})

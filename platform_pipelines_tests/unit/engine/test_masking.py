@@ -14,8 +14,8 @@ import pytest
 
 from platform_pipelines.connectors.memory import MemoryConnector
 from platform_pipelines.engine import dead_letters, state, status
-from platform_pipelines.engine.boundary import _Hasher
 from platform_pipelines.engine.previewing import preview
+from platform_pipelines.engine.rowhash import RowHasher
 from platform_pipelines.errors import SpecError
 from platform_pipelines_tests.unit.engine.world import FEED, World, at
 
@@ -127,7 +127,7 @@ def test_row_hashes_at_the_boundary_are_those_of_hidden_values(world: World) -> 
     clear = MemoryConnector(space=world.space).table("rows").combine_chunks().to_batches()[0]
     hashes = b"".join(base64.b64decode(packed) for packed in manifest.boundary.values())
     assert hashes
-    assert [digest for digest in _Hasher().digests(clear, tuple(clear.schema.names)) if digest in hashes] == []
+    assert [digest for digest in RowHasher().digests(clear, tuple(clear.schema.names)) if digest in hashes] == []
 
 
 def test_a_column_keeps_its_type_at_the_source_and_its_tokens(world: World) -> None:
