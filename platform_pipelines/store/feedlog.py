@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines.errors import OffsetConflict, StoreCorrupt
 from platform_pipelines.model import Offset
 from platform_pipelines.store import effects, totals
+from platform_pipelines.store.arrow import UNREADABLE
 from platform_pipelines.store.locks import locked
 from platform_pipelines.store.manifest import Manifest
 from platform_pipelines.store.verdict import Verdict
@@ -235,12 +236,23 @@ class FeedLog:
     # offsets of destinations that cannot keep their own
 
     def offset(self, destination: str) -> Offset | None:
-        """The offset kept here for a destination without a store of its own."""
+        """The offset kept here for a destination without a store of its own.
+
+        Raises:
+            StoreCorrupt: its file is damaged.
+        """
+        path = self.folder / "offsets" / f"{destination}.json"
         try:
-            body = json.loads((self.folder / "offsets" / f"{destination}.json").read_bytes())
+            body = json.loads(path.read_bytes())
+            return Offset(int(body["epoch"]), int(body["sequence"]))
         except FileNotFoundError:
             return None
-        return Offset(body["epoch"], body["sequence"])
+        except UNREADABLE as error:
+            msg = (
+                f"The offset {path} is unreadable ({type(error).__name__}: {error}). Restore it from a backup; without "
+                f"the file, `{destination}` would get every batch again."
+            )
+            raise StoreCorrupt(msg) from error
 
     def offsets(self) -> dict[str, Offset]:
         """All offsets kept here, by destination."""

@@ -10,8 +10,9 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from platform_pipelines.errors import StoreCorrupt
 from platform_pipelines.store import effects
-from platform_pipelines.store.arrow import decode_schema, encode_schema
+from platform_pipelines.store.arrow import UNREADABLE, decode_schema, encode_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,12 +35,23 @@ class SchemaLog:
         return sorted(int(m[1]) for path in self._folder.iterdir() if (m := _VERSION.fullmatch(path.name)))
 
     def latest(self) -> pa.Schema | None:
-        """The schema agreed on last; None before the first batch."""
+        """The schema agreed on last; None before the first batch.
+
+        Raises:
+            StoreCorrupt: its file is damaged.
+        """
         versions = self.versions()
         if not versions:
             return None
-        body = json.loads((self._folder / f"{versions[-1]:06d}.json").read_bytes())
-        return decode_schema(body["schema"])
+        path = self._folder / f"{versions[-1]:06d}.json"
+        try:
+            return decode_schema(json.loads(path.read_bytes())["schema"])
+        except UNREADABLE as error:
+            msg = (
+                f"The schema {path} is unreadable ({type(error).__name__}: {error}). Restore it from a backup, or "
+                "remove it: the one before it is taken, and where there is none, the next batch's."
+            )
+            raise StoreCorrupt(msg) from error
 
     def sweep(self) -> None:
         """Remove what writers left behind that were killed."""

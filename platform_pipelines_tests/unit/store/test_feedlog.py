@@ -14,6 +14,7 @@ from platform_pipelines.errors import FeedBusy, OffsetConflict, SpecError, Store
 from platform_pipelines.model import Feed, Offset
 from platform_pipelines.outcomes import RuleOutcome, TransformOutcome
 from platform_pipelines.store import DataFile, FeedLog, Manifest, Store, Verdict, effects
+from platform_pipelines.store.schemas import SchemaLog
 from platform_pipelines.store.writer import PartWriter
 
 if TYPE_CHECKING:
@@ -111,6 +112,20 @@ def test_a_missing_or_damaged_manifest_is_named(log: FeedLog) -> None:
     path.unlink()
     with pytest.raises(StoreCorrupt, match="is missing"):
         log.manifest(1, 1)
+
+
+@pytest.mark.parametrize("content", ["{not json", "{}", "[]", '{"epoch": 1, "sequence": {}}', '{"schema": "AAAA"}'])
+def test_a_damaged_offset_or_schema_is_named(log: FeedLog, content: str) -> None:
+    log.set_offset("console", Offset(1, 1), "pt-1")
+    path = log.folder / "offsets" / "console.json"
+    path.write_text(content)
+    with pytest.raises(StoreCorrupt, match=r"console\.json is unreadable .*Restore it"):
+        log.offset("console")
+    schemas = SchemaLog(log.folder / "schemas")
+    schemas.record(SCHEMA, "pt-1", "now")
+    (log.folder / "schemas" / "000001.json").write_text(content)
+    with pytest.raises(StoreCorrupt, match=r"000001\.json is unreadable .*Restore it"):
+        schemas.latest()
 
 
 def test_verdicts_of_other_versions_are_read_or_named(log: FeedLog) -> None:
