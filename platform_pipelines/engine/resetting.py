@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines.engine.context import stamp
 from platform_pipelines.errors import UsageError
-from platform_pipelines.store.damaged import set_aside
+from platform_pipelines.store.damaged import damaged, set_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,9 +73,9 @@ def _reset_together(project: Project, feeds: list[Feed], token: str, waiting: Ca
         for log in logs:
             held.enter_context(log.lock(token, waiting))
         for log in logs:
-            above = max(log.epochs(), default=0)
-            aside = set_aside(log)
-            for folder in aside:
-                _log.warning("%s could not be read; it is kept as %s.", log.feed.id, folder)
-            if aside or (above and log.sequences(above)):
-                log.open_epoch("reset", token, stamp(), above=above)
+            epochs, unreadable = log.epochs(), damaged(log)
+            if unreadable or (epochs and log.sequences(epochs[-1])):
+                # first: without it, whoever dies here would leave a log whose next epoch destinations have seen
+                log.open_epoch("reset", token, stamp())
+            for epoch in unreadable:
+                _log.warning("%s could not be read; it is kept as %s.", log.feed.id, set_aside(log, epoch))

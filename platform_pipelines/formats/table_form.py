@@ -13,7 +13,8 @@ from platform_pipelines.formats.options import TextOptions
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_PACKED = {"gzip": ".gz", "zstd": ".zst"}
+#: what the names of packed files end with, by the option
+PACKED = {"gzip": ".gz", "zstd": ".zst"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class TableForm:
         """
         if file_format == "parquet":
             return cls("parquet")
-        packed = _PACKED.get(options.compression, "")
+        packed = PACKED.get(options.compression, "")
         if file_format != "csv":
             return cls(f"jsonl{packed}")
         named = () if options.header else options.names or tuple(columns)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from platform_pipelines.formats.options import TextOptions
 
 _SHOWN = 60
+_NO_RECORD = (
+    "which is no record where a table is written without quotes. Give `options.quote` of the connection a character."
+)
 _CANNOT = "{}, and this table is written without quotes. Give `options.quote` of the connection a character."
 
 
@@ -61,6 +64,8 @@ def check_unquoted(
             raise InvalidData(msg)
     if not names:
         return
+    if len(names) == 1:
+        _check_alone(connection, query, names[0], options)
     firsts = ", ".join(f"min({quote(name)}::varchar) filter ({_is_bad(name, options)})" for name in names)
     found = connection.execute(f"select {firsts} from ({query})").fetchall()[0]
     for name, value in zip(names, found, strict=True):
@@ -70,6 +75,14 @@ def check_unquoted(
             if value == options.null:
                 msg += " Or give `null_values` a text that no value has."
             raise InvalidData(msg)
+
+
+def _check_alone(connection: duckdb.DuckDBPyConnection, query: str, name: str, options: TextOptions) -> None:
+    """See that no record is an empty line, which readers skip."""
+    empty = f"coalesce({quote(name)}::varchar, {literal(options.null)}) = ''"
+    if connection.execute(f"select 1 from ({query}) where {empty} limit 1").fetchone():
+        msg = f"A row that has nothing but an empty {name!r} would be an empty line, {_NO_RECORD}"
+        raise InvalidData(msg)
 
 
 def _holds(options: TextOptions) -> str:

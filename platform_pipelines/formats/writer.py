@@ -13,6 +13,7 @@ from platform_pipelines.duck import literal, quote
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats import json_line
 from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile, file_stem, rewritten_name
+from platform_pipelines.formats.table_form import PACKED
 from platform_pipelines.formats.unquoted import check_names, check_unquoted
 from platform_pipelines.sql.duckdb_errors import refused
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 #: what the name of a file begins with until it is put in place
 TMP = ".tmp-"
-_ENDINGS = {"gzip": ".gz", "zstd": ".zst"}
 
 
 class Writer:
@@ -158,7 +158,7 @@ def write_text(table: pa.Table, path: Path, file_format: str, options: TextOptio
     """Write a table as CSV or JSON Lines: full precision, ISO 8601 in UTC, NULL and the empty string apart."""
     lines = file_format != "csv"
     columns = ", ".join(_shown(field, lines=lines) for field in table.schema)
-    packed = options.compression if options.compression in _ENDINGS else "none"
+    packed = options.compression if options.compression in PACKED else "none"
     query, given = f"select {columns} from written", {field.name for field in table.schema if _is_json(field)}
     if lines and given:
         query = f"select {json_line.line(table.schema.names, given)} from ({query})"

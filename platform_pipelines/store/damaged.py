@@ -17,16 +17,21 @@ if TYPE_CHECKING:
     from platform_pipelines.store.feedlog import FeedLog
 
 
-def set_aside(log: FeedLog) -> list[Path]:
-    """Rename the folders of epochs with a manifest or verdict that is unreadable; call it with the lock held.
+def damaged(log: FeedLog) -> list[int]:
+    """Epochs with a manifest or verdict that is unreadable."""
+    return [epoch for epoch in log.epochs() if _is_damaged(log, epoch)]
+
+
+def set_aside(log: FeedLog, epoch: int) -> Path:
+    """Rename the folder of an epoch; call it with the lock held, and once a higher epoch has begun.
 
     Returns:
-        Their new names.
+        The new name.
     """
-    return [effects.set_aside(log.epoch_folder(epoch), ".damaged") for epoch in log.epochs() if _damaged(log, epoch)]
+    return effects.set_aside(log.epoch_folder(epoch), ".damaged")
 
 
-def _damaged(log: FeedLog, epoch: int) -> bool:
+def _is_damaged(log: FeedLog, epoch: int) -> bool:
     try:
         for sequence in log.sequences(epoch):
             log.manifest(epoch, sequence)

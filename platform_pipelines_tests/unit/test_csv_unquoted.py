@@ -49,6 +49,13 @@ def test_what_would_come_back_as_something_else_is_refused(
     assert not list((tmp_path / "t").glob("*.csv"))
 
 
+@pytest.mark.parametrize(("value", "null"), [("", "NA"), (None, "")])
+def test_a_row_that_would_be_an_empty_line_is_refused(tmp_path: Path, value: str | None, null: str) -> None:
+    loading = Loading(_lake(tmp_path, null_values=[null]), "append", "t")
+    with pytest.raises(InvalidData, match="A row that has nothing but an empty 'v' would be an empty line"):
+        loading.load(pa.table({"v": ["x", value]}))
+
+
 def test_a_name_with_the_delimiter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidData, match="The column 'a,b' holds the delimiter ','"):
         Loading(_lake(tmp_path), "append", "t").load(pa.table({"a,b": [1]}))

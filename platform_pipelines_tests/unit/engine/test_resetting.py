@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from platform_pipelines.engine import new_token, reset, rewind, state
+from platform_pipelines.engine import new_token, reset, resetting, rewind, state
 from platform_pipelines.errors import FeedBusy, StoreCorrupt
 from platform_pipelines.model import Feed
-from platform_pipelines.store.damaged import set_aside
 from platform_pipelines_tests.unit.engine.world import at
 
 if TYPE_CHECKING:
@@ -97,22 +96,32 @@ def test_more_feeds_than_locks_at_once(world: World, monkeypatch: pytest.MonkeyP
     assert epochs(project) == {"eu": [1, 2], "us": [1, 2]}
 
 
+def _die(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("name", ["000001.json", "000002.json", "000002.verdict.json"])
 @pytest.mark.parametrize("killed", [False, True])
-def test_a_log_that_was_damaged_is_started_over(world: World, name: str, *, killed: bool) -> None:
-    """Its error says that a reset helps; ``killed`` dies between putting the epoch aside and beginning the next one."""
+def test_a_log_that_was_damaged_is_started_over(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str, *, killed: bool
+) -> None:
+    """Its error says that a reset helps; ``killed`` dies between beginning the next epoch and putting this one aside."""
     project = two_feeds(world)
     log = project.store.feed(Feed("p", "us"))
     (log.epoch_folder(1) / name).write_text("{", encoding="utf-8")
     with pytest.raises(StoreCorrupt, match="pipelines state NAME --reset"):
         state(project, "p").to_json()
     if killed:
-        assert [path.name for path in set_aside(log)] == ["e000001.damaged"]
-    else:
-        reset(project, "p", "us", token=new_token())
-        assert log.epochs() == [2]
+        with monkeypatch.context() as patch:
+            patch.setattr(resetting, "set_aside", _die)
+            with pytest.raises(KeyboardInterrupt):
+                reset(project, "p", "us", token=new_token())
+        assert log.epochs() == [1, 2], "a destination that has loaded epoch 1 meets no other one of that number"
+    reset(project, "p", "us", token=new_token())
+    begun = log.epochs()
+    assert begun == ([2, 3] if killed else [2])
     assert (log.folder / "e000001.damaged" / name).read_text() == "{"
     world.put([{"id": i, "at": at(i), "region": "eu" if i % 2 else "us"} for i in range(6)])
     assert world.run(project).status == "success"
     assert {row["id"] for row in world.rows("out")} == set(range(6))
-    assert epochs(project) == {"eu": [1], "us": [2]}
+    assert epochs(project) == {"eu": [1], "us": begun}
