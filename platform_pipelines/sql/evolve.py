@@ -6,17 +6,17 @@ types are called to the database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData, SchemaDrift
 from platform_pipelines.sql.keys import need_key
 from platform_pipelines.sql.tables import FEED
-from platform_pipelines.sql.types import TEXT, grown
+from platform_pipelines.sql.types import TEXT, doubtful, grown, with_room
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -76,6 +76,9 @@ class Changes:
     add_feed: bool = False
 
 
+_ACTIONS = ("add", "widen", "recreate")
+
+
 def marks_feed(load: Load) -> bool:
     """Whether rows of this load carry ``_pipelines_feed``."""
     return load.mode in {"append", "merge"} or (load.mode == "replace" and load.feed.partition is not None)
@@ -100,34 +103,69 @@ def changes(have: Mapping[str, ColumnType] | None, load: Load, types: Types) -> 
         columns = tuple(Column(name, kind, kind if kind.family != "null" else TEXT) for name, kind in arriving.items())
         return Changes(create=True, columns=columns, feed=marks_feed(load))
     need_key(have, load)
-    plan: dict[str, list[Column]] = {"keep": [], "add": [], "widen": [], "recreate": []}
-    for name, kind in arriving.items():
-        column, action = _compare(name, kind, have.get(name), load, types)
-        plan[action].append(column)
-    every = {c.name: c for found in plan.values() for c in found}
-    return Changes(
-        create=False,
-        columns=tuple(every[name] for name in arriving),
-        add=tuple(plan["add"]),
-        widen=tuple(plan["widen"]),
-        recreate=tuple(plan["recreate"]),
-        feed=marks_feed(load),
-        add_feed=marks_feed(load) and FEED not in have,
+    compared = [_compare(Column(name, kind, kind), have.get(name), load, types) for name, kind in arriving.items()]
+    return _sorted(
+        compared,
+        Changes(create=False, columns=(), feed=marks_feed(load), add_feed=marks_feed(load) and FEED not in have),
     )
 
 
-def _compare(name: str, arriving: ColumnType, have: ColumnType | None, load: Load, types: Types) -> tuple[Column, str]:
+def doubts(found: Changes) -> list[Column]:
+    """Columns that hold what arrives only as far as its values go; :func:`fitted` wants to know the largest."""
+    return [c for c in found.columns if doubtful(c.target, c.incoming)]
+
+
+def fitted(found: Changes, largest: Mapping[str, int], load: Load, types: Types) -> Changes:
+    """The changes, with room for integers whose types alone do not tell how much they need.
+
+    Args:
+        found: the changes as the types ask for them.
+        largest: the largest integer that arrives in each such column, without its sign.
+        load: what is to be loaded.
+        types: the database's types.
+
+    Raises:
+        SchemaDrift: a column would round an integer.
+    """
+    actions = {c.name: action for action in _ACTIONS for c in getattr(found, action)}
+    compared = [(c, actions.get(c.name, "keep")) for c in found.columns]
+    return _sorted([_with_room(c, action, largest.get(c.name, 0), load, types) for c, action in compared], found)
+
+
+def _with_room(column: Column, action: str, largest: int, load: Load, types: Types) -> tuple[Column, str]:
+    target = with_room(column.target, largest) if doubtful(column.target, column.incoming) else column.target
+    if target == column.target:
+        return column, action
+    return _changed(column, target, load, types, f"the integer {largest}")
+
+
+def _sorted(compared: Sequence[tuple[Column, str]], found: Changes) -> Changes:
+    """``found`` with these columns and what is to become of them."""
+    add, widen, recreate = (tuple(c for c, wanted in compared if wanted == action) for action in _ACTIONS)
+    return replace(found, columns=tuple(c for c, _ in compared), add=add, widen=widen, recreate=recreate)
+
+
+def _compare(column: Column, have: ColumnType | None, load: Load, types: Types) -> tuple[Column, str]:
     if have is None:
-        return Column(name, arriving, arriving if arriving.family != "null" else TEXT), "add"
-    target = grown(have, arriving)
+        return (replace(column, target=TEXT) if column.incoming.family == "null" else column), "add"
+    target, column = grown(have, column.incoming), replace(column, target=have)
     if target == have:
-        return Column(name, arriving, have), "keep"
+        return column, "keep"
+    return _changed(column, target, load, types, types.render(column.incoming))
+
+
+def _changed(column: Column, target: ColumnType | None, load: Load, types: Types, arriving: str) -> tuple[Column, str]:
+    """The column with another type than the one it has, and what that makes of the values that are there.
+
+    Raises:
+        SchemaDrift: no type holds both, and the rows that are there are not to be replaced.
+    """
     if target is not None and types.holds(target):
-        return Column(name, arriving, target), "widen"
-    if load.fresh and name not in load.key:
-        return Column(name, arriving, arriving), "recreate"
+        return replace(column, target=target), "widen"
+    if load.fresh and column.name not in load.key:
+        return replace(column, target=column.incoming), "recreate"
     msg = (
-        f"Column {name!r} of {load.table} is {types.render(have)}, but {types.render(arriving)} arrives, and no type "
+        f"Column {column.name!r} of {load.table} is {types.render(column.target)}, but {arriving} arrives, and no type "
         "holds both exactly. Convert it in a `map` transform, set `schema_contract.type_changes: reject`, or re-create "
         "the column with `pipelines run NAME --full-refresh --allow-destructive`."
     )

@@ -1,7 +1,8 @@
 """A load into a SQL table, in the one order that keeps every promise.
 
 Lock, check the offset, fit the schema, stage, take back what a new epoch
-replaces, write, count, move the offset, commit. How a database does each step
+replaces, write, count, move the offset, commit. Where the types do not tell
+whether values fit, staging comes first. How a database does each step
 is left to its connector, which passes a :class:`Database` inside an open
 transaction; leaving by an exception must roll that transaction back.
 """
@@ -16,7 +17,6 @@ from platform_pipelines.model import Receipt
 from platform_pipelines.sql import evolve, offsets
 from platform_pipelines.sql.keys import repeated
 from platform_pipelines.sql.statements import Statements
-from platform_pipelines.sql.types import EXACT_IN_DOUBLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,13 +86,17 @@ def run_load(database: Database, table: TableName, load: Load, batches: pa.Recor
     have = database.columns(table)
     offsets.check(load, _stored(database, table, load, exists=have is not None))
     found = evolve.changes(have, load, database)
+    staged = None
+    if doubts := evolve.doubts(found):
+        staged = database.stage(load, found, batches)
+        found = evolve.fitted(found, _largest(database, doubts), load, database)
     plan = evolve.statements(table, found, load, database)
     _allow(load, plan)
     database.evolve(table, plan, found)
     values = {c.name: database.value(c) for c in found.columns}
     targets = {**(have or {}), **{c.name: c.target for c in found.columns}}
     sql = Statements(table, STAGE, load, values, targets, found.feed, database.byte_order, database.narrowed)
-    staged, applied = _write(database, sql, found, batches)
+    staged, applied = _write(database, sql, found, batches, staged)
     if found.create:
         database.seal(table, load)
     if staged != load.rows:
@@ -119,41 +123,31 @@ def _allow(load: Load, plan: LoadPlan) -> None:
         raise SchemaDrift(msg)
 
 
-def _write(database: Database, sql: Statements, found: Changes, batches: pa.RecordBatchReader) -> tuple[int, int]:
-    """Rows that arrived, and those of them that were applied."""
+def _largest(database: Database, columns: list[Column]) -> dict[str, int]:
+    """The largest staged integer of each column, without its sign; 0 where there is none."""
+    each = ", ".join(f"coalesce(max(abs({quote(c.name)}::numeric(38))), 0)" for c in columns)
+    return dict(zip((c.name for c in columns), map(int, database.query(f"select {each} from {STAGE}")[0]), strict=True))
+
+
+def _write(
+    database: Database, sql: Statements, found: Changes, batches: pa.RecordBatchReader, staged: int | None
+) -> tuple[int, int]:
+    """Rows that arrived, and those of them that were applied; ``staged``: rows that are staged already."""
     load = sql.load
     take_back = _starts_over(load) and not found.create and not found.add_feed
     if take_back and load.mode in {"append", "replace"}:
         database.execute(sql.delete_feed() if found.feed else sql.delete_all())
-    doubtful = [c.name for c in found.columns if c.target.family == "float" and c.incoming.family == "int"]
-    if not doubtful and _only_inserts(database, sql, found):
+    if staged is None and _only_inserts(database, sql, found):
         count = database.direct(sql.table, load, found, batches)
         if count is not None:
             return count, count
-    staged = database.stage(load, found, batches)
-    _check_doubles(database, load, doubtful)
+    if staged is None:
+        staged = database.stage(load, found, batches)
     if load.mode in {"append", "replace"}:
         return staged, _insert(database, sql)
     if load.mode == "merge":
         return staged, _merge(database, sql, staged, take_back=take_back)
     return staged, _touch(database, sql)
-
-
-def _check_doubles(database: Database, load: Load, names: list[str]) -> None:
-    """Refuse integers that a column of doubles would round.
-
-    Raises:
-        SchemaDrift: a value has more digits than a double keeps.
-    """
-    for name in names:
-        found = database.query(f"select max(abs({quote(name)}::numeric(38))) from {STAGE}")[0][0]
-        if found is not None and int(found) > EXACT_IN_DOUBLE:
-            msg = (
-                f"Column {name!r} of {load.table} holds doubles, which would round the integer {found}. "
-                "Convert it in a `map` transform, or re-create the column with "
-                "`pipelines run NAME --full-refresh --allow-destructive`."
-            )
-            raise SchemaDrift(msg)
 
 
 def _starts_over(load: Load) -> bool:

@@ -74,19 +74,18 @@ _SCALARS = frozenset(
     {"bool", "int", "decimal", "float", "date", "timestamp", "timestamptz", "time", "interval", "uuid", "json", "other"}
 )
 _FROM_TEXT = frozenset({"json", "uuid", "interval", "other"})
-# families whose values all fit: into a decimal with a range check by the database
-_HOLDS = frozenset({("decimal", "int"), ("timestamp", "date"), ("json", "list"), ("json", "struct"), ("json", "map")})
+# families whose values all fit
+_HOLDS = frozenset({("timestamp", "date"), ("json", "list"), ("json", "struct"), ("json", "map")})
 _FLOAT_DIGITS = {32: 24, 64: 53}
 _DOUBLE_BITS = 64
 _MICROSECONDS = 6
-#: integers up to here are exact in a double; ``script`` looks at larger ones before it puts them into one
-EXACT_IN_DOUBLE = 2**53
+_EXACT_IN_DOUBLE = 2**53
 
 
 def grown(have: ColumnType, incoming: ColumnType) -> ColumnType | None:
     """The type a column must have to hold what it holds and what arrives, exactly.
 
-    A double holds 64-bit integers as far as their values allow: the caller looks.
+    Decimals and doubles hold integers as far as their values allow: see :func:`doubtful`.
 
     Args:
         have: the type of the destination's column.
@@ -104,6 +103,30 @@ def grown(have: ColumnType, incoming: ColumnType) -> ColumnType | None:
     if incoming.family == "text":
         return have if have.family in _FROM_TEXT else None
     return _across(have, incoming)
+
+
+def doubtful(have: ColumnType, incoming: ColumnType) -> bool:
+    """Whether :func:`grown` leaves a column as it is that holds the arriving integers only if they are small enough."""
+    if incoming.family != "int":
+        return False
+    if have.family == "decimal":
+        return have.size is not None and (_as_decimal(incoming).size or 0) > have.size - have.scale
+    return have.family == "float" and not _fits_float(incoming, have)
+
+
+def with_room(have: ColumnType, largest: int) -> ColumnType | None:
+    """The type that a column of decimals or doubles must have to hold an integer as well.
+
+    Args:
+        have: the type of the destination's column.
+        largest: the integer, without its sign.
+
+    Returns:
+        ``have`` itself, more digits, or None if it would round the integer.
+    """
+    if have.family == "decimal":
+        return _grow_decimal(have, ColumnType("decimal", len(str(largest))))
+    return have if largest <= _EXACT_IN_DOUBLE else None
 
 
 def _same_family(have: ColumnType, incoming: ColumnType) -> ColumnType | None:
@@ -125,7 +148,7 @@ def _same_family(have: ColumnType, incoming: ColumnType) -> ColumnType | None:
 
 def _across(have: ColumnType, incoming: ColumnType) -> ColumnType | None:
     pair = (have.family, incoming.family)
-    if pair in _HOLDS:
+    if pair in _HOLDS or pair == ("decimal", "int"):
         return have
     if pair == ("date", "timestamp"):
         return incoming
@@ -180,7 +203,7 @@ def _fraction(column: ColumnType) -> int:
 def _grow_list(have: ColumnType, incoming: ColumnType) -> ColumnType | None:
     if have.element is None or incoming.element is None:
         return None
-    element = grown(have.element, incoming.element)
+    element = _inside(have.element, incoming.element)
     if element is None:
         return None
     return have if element == have.element else replace(have, element=element)
@@ -192,12 +215,19 @@ def _grow_map(have: ColumnType, incoming: ColumnType) -> ColumnType | None:
 
 def _grow_struct(have: ColumnType, incoming: ColumnType) -> ColumnType | None:
     arriving = dict(incoming.fields)
-    fields = {name: grown(column, arriving.get(name, NULL)) for name, column in have.fields}
+    fields = {name: _inside(column, arriving.get(name, NULL)) for name, column in have.fields}
     fields |= {name: column for name, column in arriving.items() if name not in fields}
     merged = tuple((name, column) for name, column in fields.items() if column is not None)
     if len(merged) != len(fields):
         return None
     return have if merged == have.fields else replace(have, fields=merged)
+
+
+def _inside(have: ColumnType, incoming: ColumnType) -> ColumnType | None:
+    """As :func:`grown`, for a part of a list or struct: nobody looks at the values there, so the types must do."""
+    if not doubtful(have, incoming):
+        return grown(have, incoming)
+    return _grow_decimal(have, _as_decimal(incoming)) if have.family == "decimal" else None
 
 
 def _keep_named(have: ColumnType, incoming: ColumnType) -> ColumnType | None:
