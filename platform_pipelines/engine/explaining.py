@@ -17,6 +17,7 @@ from platform_pipelines.engine.refused_versions import Refused, refused_rows
 from platform_pipelines.engine.retracing import columns_after, retrace, source_names
 from platform_pipelines.engine.rowkey import parse_key
 from platform_pipelines.engine.sightings import Search, Sighting
+from platform_pipelines.engine.undecided import UNDECIDED, with_undecided
 from platform_pipelines.engine.version import Outcome, Version
 
 if TYPE_CHECKING:
@@ -83,11 +84,15 @@ def explain(project: Project, name: str, key: str, partition: str | None = None)
     versions, refusals, retired = _trace(context, logs, found)
     versions.sort(key=lambda version: (version.at, version.batch))
     passed = [version for version in versions if version.rule is None and version.outcome in {"passed", "replaced"}]
+    undecided = [version for version in versions if version.outcome in UNDECIDED]
     return Explanation(
         pipeline=name,
         key=found.values,
         versions=tuple(versions),
-        destinations={d.name: fate(context, d, found, passed, refusals) for d in context.pipeline.destinations},
+        destinations={
+            d.name: with_undecided(context, fate(context, d, found, passed, refusals), undecided)
+            for d in context.pipeline.destinations
+        },
         retired=tuple(retired),
         notes=tuple(_notes(logs)),
     )
@@ -170,12 +175,19 @@ class _Batch:
         return found + (self._undecided(landed) if verdict is None else self._filtered(landed, len(found)))
 
     def _passed(self, verdict: Verdict | None) -> tuple[Outcome, str]:
-        live = self.search.log.live_epoch()
-        if live is not None and self.manifest.epoch < live:
-            reason = self.search.log.epoch_info(live).get("reason", "")
-            return "replaced", f"passed; epoch {live} ({reason}) has taken the place of its epoch"
+        successor = self._successor()
+        if successor:
+            return "replaced", f"passed; {successor}"
         released = verdict is not None and verdict.status == "released"
         return "passed", "let through the gate by a person" if released else "passed transforms and rules"
+
+    def _successor(self) -> str:
+        """Which epoch has taken the place of the batch's; empty if none has."""
+        live = self.search.log.live_epoch()
+        if live is None or self.manifest.epoch >= live:
+            return ""
+        reason = self.search.log.epoch_info(live).get("reason", "")
+        return f"epoch {live} ({reason}) has taken the place of its epoch"
 
     def _unreadable(self) -> list[Sighting]:
         files = [self.manifest.rejects] if self.manifest.rejects else []
@@ -201,12 +213,14 @@ class _Batch:
         return "files" not in item or seen.file in {str(folder / path) for path in item["files"]}
 
     def _undecided(self, landed: list[Sighting]) -> list[Version]:
-        held = self.search.log.held(self.manifest.epoch)
+        held, successor = self.search.log.held(self.manifest.epoch), self._successor()
+        if successor:
+            return [self._version(seen, "replaced", f"never judged; {successor}") for seen in landed]
         if held is None:
             return [self._version(seen, "waiting", "not judged yet: the next run does") for seen in landed]
         if held.sequence == self.manifest.sequence:
             return [self._version(seen, "held", f"held at the gate: {held.reason}") for seen in landed]
-        detail = f"waits behind batch {held.epoch}/{held.sequence}, which the gate holds"
+        detail = f"waiting behind batch {held.epoch}/{held.sequence}, which the gate holds"
         return [self._version(seen, "waiting", detail) for seen in landed]
 
     def _filtered(self, landed: list[Sighting], accounted: int) -> list[Version]:

@@ -140,8 +140,8 @@ def test_held_at_the_gate_waiting_behind_it_and_discarded(world: World) -> None:
     assert only(why(project))["detail"].startswith("held at the gate: ")
     world.put(rows(1, 2, 3))
     world.run(project)
-    assert only(why(project, "3"))["detail"] == "waits behind batch 1/1, which the gate holds"
-    assert why(project).destinations["out"].status == "absent"
+    assert only(why(project, "3"))["detail"] == "waiting behind batch 1/1, which the gate holds"
+    assert why(project).destinations["out"].status == "pending"
     world.run(project, decision="discard")
     assert (only(why(project))["outcome"], only(why(project))["rule"]) == ("rejected", "discarded")
 
