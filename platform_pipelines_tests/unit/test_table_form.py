@@ -69,13 +69,25 @@ def test_a_table_follows_its_connection(tmp_path: Path, old: str, new: str, mode
     assert ending == read_manifest(tmp_path / "t").form.ending  # type: ignore[union-attr]
 
 
-def test_a_manifest_that_notes_no_form_is_read_as_the_connection_says(tmp_path: Path) -> None:
+def test_a_form_that_was_not_noted_counts_as_that_of_the_connection(tmp_path: Path) -> None:
     lake = _lake(tmp_path, _FORMS["delimiter"])
     Loading(lake, "append", "t").load(_table(_FIRST))
     path = tmp_path / "t" / MANIFEST
     noted = path.read_text()
     path.write_text(noted.replace('"form": {', '"unknown": {'))
     assert path.read_text() != noted
+    assert read_manifest(tmp_path / "t").form is None
+    (first,) = read_manifest(tmp_path / "t").files
+    Loading(lake, "append", "t", sequence=1).load(_table({10: "x"}))
+    assert first in read_manifest(tmp_path / "t").files, "it is not written anew"
+
+
+def test_a_file_of_a_form_that_was_not_noted_is_merged_as_the_connection_says(tmp_path: Path) -> None:
+    lake = _lake(tmp_path, _FORMS["delimiter"])
+    Loading(lake, "append", "t").load(_table(_FIRST))
+    path = tmp_path / "t" / MANIFEST
+    path.write_text(path.read_text().replace('"form": {', '"unknown": {'))
+    assert read_manifest(tmp_path / "t").form is None
     Loading(lake, "merge", "t", sequence=1).load(_table(_SECOND))
     assert _held(lake) == _streamed(lake) == _table(_FIRST | _SECOND).to_pylist()
 
