@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _HEADERS = ("PARTITION", "BATCH", "LANDED AT (UTC)", "CURSOR", "OUTCOME", "WHY", "FILE", "ROW", "RUN")
 _LISTED = 5
+_LOST = "whether they held it cannot be known any more."
 
 
 def show_explanation(project: Project, name: str, key: str, partition: str | None, *, as_json: bool) -> None:
@@ -55,12 +56,27 @@ def _text(found: Explanation) -> str:
 
 def _doubts(found: Explanation) -> list[str]:
     """What cannot be known."""
-    if not found.retired:
-        return []
-    listed = ", ".join(found.retired[:_LISTED]) + (", …" if len(found.retired) > _LISTED else "")
-    number = len(found.retired)
-    batches = "1 batch" if number == 1 else f"{number:,} batches"
-    doubt = (
-        f"The files of {batches} were removed by retention ({listed}): whether they held it cannot be known any more."
-    )
-    return [doubt]
+    said = []
+    if found.retired:
+        said.append(
+            f"The files of {_counted(found.retired)} were removed by retention ({_listed(found.retired)}): {_LOST}"
+        )
+    if found.missing:
+        files = f"Files of {_counted(found.missing)} are missing, and not by retention ({_listed(found.missing)})"
+        said.append(f"{files}: {_LOST} Restore them from a backup, or read the source anew with {_refresh(found)}.")
+    return said
+
+
+def _counted(places: tuple[str, ...]) -> str:
+    return "1 batch" if len(places) == 1 else f"{len(places):,} batches"
+
+
+def _listed(places: tuple[str, ...]) -> str:
+    return ", ".join(places[:_LISTED]) + (", …" if len(places) > _LISTED else "")
+
+
+def _refresh(found: Explanation) -> str:
+    """The commands that read all again that is missing."""
+    partitions = dict.fromkeys(place.partition(" of ")[2] for place in found.missing)
+    options = tuple(f" --partition {key}" if key else "" for key in partitions)
+    return _listed(tuple(f"`pipelines run {found.pipeline}{option} --full-refresh`" for option in options))

@@ -19,6 +19,7 @@ from platform_pipelines.engine.rowkey import parse_key
 from platform_pipelines.engine.sightings import Search, Sighting
 from platform_pipelines.engine.undecided import UNDECIDED, with_undecided
 from platform_pipelines.engine.version import Outcome, Version
+from platform_pipelines.store.gone import is_expired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,6 +40,7 @@ class Explanation:
         versions: its rows, in the order in which they landed.
         destinations: what each did with them.
         retired: batches whose files retention has removed, as ``EPOCH/SEQUENCE``.
+        missing: batches whose files something else has removed.
         notes: what else may be the reason.
     """
 
@@ -47,6 +49,7 @@ class Explanation:
     versions: tuple[Version, ...]
     destinations: Mapping[str, Fate]
     retired: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -58,7 +61,7 @@ class Explanation:
             "versions": [version.to_json() for version in self.versions],
             "destinations": {name: item.to_json() for name, item in self.destinations.items()},
             "retired": list(self.retired),
-            "notes": list(self.notes),
+            "notes": [*self.notes, *(f"Files of batch {place} are missing." for place in self.missing)],
         }
 
 
@@ -81,7 +84,7 @@ def explain(project: Project, name: str, key: str, partition: str | None = None)
     before, after = columns_after(context, logs)
     keyed = {column for destination in context.pipeline.destinations for column in destination.key}
     found = parse_key(context.pipeline, key, {*before, *after, *keyed})
-    versions, refusals, retired = _trace(context, logs, found)
+    versions, refusals, gone = _trace(context, logs, found)
     versions.sort(key=lambda version: (version.at, version.batch))
     passed = [version for version in versions if version.rule is None and version.outcome in {"passed", "replaced"}]
     undecided = [version for version in versions if version.outcome in UNDECIDED]
@@ -93,16 +96,19 @@ def explain(project: Project, name: str, key: str, partition: str | None = None)
             d.name: with_undecided(context, fate(context, d, found, passed, refusals), undecided)
             for d in context.pipeline.destinations
         },
-        retired=tuple(retired),
+        retired=tuple(place for place, expired in gone if expired),
+        missing=tuple(place for place, expired in gone if not expired),
         notes=tuple(_notes(logs)),
     )
 
 
-def _trace(context: Context, logs: list[FeedLog], key: RowKey) -> tuple[list[Version], list[Refused], list[str]]:
-    """Versions of the row, those that destinations refused, and batches whose files are gone, in all of the logs."""
+def _trace(
+    context: Context, logs: list[FeedLog], key: RowKey
+) -> tuple[list[Version], list[Refused], list[tuple[str, bool]]]:
+    """Versions of the row, those that destinations refused, and batches whose files are gone: if by retention."""
     versions: list[Version] = []
     refusals: list[Refused] = []
-    retired: list[str] = []
+    gone: list[tuple[str, bool]] = []
     cursor = context.pipeline.source.cursor
     deletes = context.pipeline.source.deletes
     with duck.session() as connection:
@@ -121,8 +127,8 @@ def _trace(context: Context, logs: list[FeedLog], key: RowKey) -> tuple[list[Ver
                 seen = _Batch(context, search, manifest).versions()
                 versions += seen or []
                 if seen is None:
-                    retired.append(_place(log.feed, manifest))
-    return versions, refusals, retired
+                    gone.append((_place(log.feed, manifest), is_expired(log, manifest.epoch, manifest.sequence)))
+    return versions, refusals, gone
 
 
 def _batches(log: FeedLog) -> Iterator[Manifest]:

@@ -23,6 +23,7 @@ from platform_pipelines.engine.vanished import detects
 from platform_pipelines.errors import FeedBusy, SpecError
 from platform_pipelines.model import Offset
 from platform_pipelines.store import effects
+from platform_pipelines.store.gone import note_expired
 
 if TYPE_CHECKING:
     from platform_pipelines.engine.context import Context
@@ -83,14 +84,16 @@ def _dispensable(context: Context, log: FeedLog, loaded: Offset) -> Offset:
 
 
 def _expire_old(log: FeedLog, loaded: Offset, limit: dt.datetime) -> int:
-    removed = 0
+    old = []
     for sequence in log.sequences(loaded.epoch)[:-1]:
         manifest = log.manifest(loaded.epoch, sequence)
         created = dt.datetime.fromisoformat(manifest.created_at)
         # keys that are gone are few, and a replay must know them
         if sequence <= loaded.sequence and created < limit and manifest.kind != "deletes":
-            removed += _expire(log, loaded.epoch, sequence)
-    return removed
+            old.append(sequence)
+    if old:
+        note_expired(log.epoch_folder(loaded.epoch), old[-1])
+    return sum(_expire(log, loaded.epoch, sequence) for sequence in old)
 
 
 def _expire(log: FeedLog, epoch: int, sequence: int) -> bool:

@@ -3,6 +3,7 @@
     <store>/<pipeline>/feeds/<all | p-KEY>/
         .lock
         e000001/epoch.json                    why and by whom the epoch was begun
+        e000001/expired.json                  up to which batch retention has removed files
         e000001/000001-<attempt>/part-*.parquet
         e000001/000001.json                   manifest: writing it commits the batch
         e000001/000001-<attempt>.valid/part-*.parquet, dead-*.parquet
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.errors import OffsetConflict, StoreCorrupt
 from platform_pipelines.model import Offset
-from platform_pipelines.store import effects, totals
+from platform_pipelines.store import effects, gone, totals
 from platform_pipelines.store.arrow import UNREADABLE
 from platform_pipelines.store.locks import locked
 from platform_pipelines.store.manifest import Manifest
@@ -184,12 +185,7 @@ class FeedLog:
             path = self.epoch_folder(epoch) / file.path
             size = path.stat().st_size if path.is_file() else None
             if size != file.bytes:
-                state = "missing" if size is None else f"{size} bytes long, committed with {file.bytes}"
-                msg = (
-                    f"Batch file {path} is {state}. If retention or a person removed it, read the source anew "
-                    f"with `pipelines run {self.feed.pipeline} --full-refresh`."
-                )
-                raise StoreCorrupt(msg)
+                raise StoreCorrupt(gone.problem(self, epoch, file, size))
             found.append(path)
         return found
 

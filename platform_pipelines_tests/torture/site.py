@@ -269,7 +269,13 @@ def _known_in_log(log: FeedLog) -> Iterator[Path]:
     yield from log.folder.glob(".*lock")
     for epoch in log.epochs():
         folder, keys = log.epoch_folder(epoch), keysnapshot.latest(log, epoch)
-        yield from (folder, folder / "epoch.json", folder / "totals.json", *(folder / file.path for file in keys.files))
+        yield from (
+            folder,
+            folder / "epoch.json",
+            folder / "totals.json",
+            folder / "expired.json",
+            *(folder / file.path for file in keys.files),
+        )
         if keys.sequence:
             yield folder / f"{keys.sequence:06d}.keys.json"
         for sequence in log.sequences(epoch):

@@ -64,6 +64,7 @@ ELSEWHERE = {
     "connectors/http_journal.py": "test_dead_around_what_is_sent_to_an_api",
     "store/refusals.py:commit": "integration/test_http_destination.py",
     "store/totals.py:bring_forward": "sums of 256 batches and more, put in place whole; without them all is counted anew",
+    "store/gone.py:note_expired": "cli/test_missing_files.py: says why files are gone that it is written before, no more",
     "store/feedindex.py:_keep": "unit/store/test_feedindex.py: of 256 feeds and more; without it all are looked at",
     **{f"store/{name}.py:sweep": BEHIND_A_KILL for name in ("approvals", "feedlog", "keysnapshot", "schemas")},
     "scratch.py:sweep": BEHIND_A_KILL,

@@ -72,7 +72,8 @@ def test_a_destination_added_after_the_batches_went_is_told_what_to_do(
     both = [{"name": name, "connector": "mem", "table": name, "mode": "append"} for name in ("out", "late")]
     report = world.run(world.project(destinations=both))
     assert report.status == "partial"
-    assert "If retention or a person removed it, read the source anew" in str(report.destinations["late"].error)
+    error = str(report.destinations["late"].error)
+    assert error.endswith("was removed by retention. Read the source anew with `pipelines run p --full-refresh`.")
     world.put([{"id": number, "at": at(number)} for number in range(3)])
     assert world.run(world.project(destinations=both), full_refresh=True).status == "success"
     assert world.ids("late") == world.ids("out") == [0, 1, 2]
