@@ -30,6 +30,7 @@ from platform_pipelines.store import effects, gone, totals
 from platform_pipelines.store.arrow import UNREADABLE
 from platform_pipelines.store.locks import locked
 from platform_pipelines.store.manifest import Manifest
+from platform_pipelines.store.remedy import reset_command
 from platform_pipelines.store.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class FeedLog:
         try:
             return Manifest.from_bytes(path.read_bytes(), path)
         except FileNotFoundError as error:
-            msg = f"Manifest {path} is missing. Restore it, or start over with `pipelines state NAME --reset`."
+            msg = f"Manifest {path} is missing. Restore it, or start over with {reset_command(path)}."
             raise StoreCorrupt(msg) from error
 
     def last(self, epoch: int) -> Manifest | None:

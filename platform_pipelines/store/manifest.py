@@ -14,6 +14,7 @@ from platform_pipelines.cursor import Cursor
 from platform_pipelines.errors import StoreCorrupt
 from platform_pipelines.model import Feed, Offset
 from platform_pipelines.store.arrow import UNREADABLE, decode_schema, encode_schema
+from platform_pipelines.store.remedy import reset_command
 from platform_pipelines.store.shapes import Kinds, checked, inside
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class Manifest:
         except UNREADABLE as error:
             msg = (
                 f"Manifest {place} is unreadable ({type(error).__name__}: {error}). "
-                "Restore it from a backup, or start the feed over with `pipelines state NAME --reset`."
+                f"Restore it from a backup, or start the feed over with {reset_command(place)}."
             )
             raise StoreCorrupt(msg) from error
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines.errors import StoreCorrupt
 from platform_pipelines.store import effects
 from platform_pipelines.store.arrow import UNREADABLE
+from platform_pipelines.store.remedy import reset_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -93,6 +94,6 @@ def _read(path: Path, count: Callable[[Any], int]) -> int:
     except UNREADABLE as error:
         msg = (
             f"{path} is unreadable ({type(error).__name__}: {error}). "
-            "Restore it from a backup, or start the feed over with `pipelines state NAME --reset`."
+            f"Restore it from a backup, or start the feed over with {reset_command(path)}."
         )
         raise StoreCorrupt(msg) from error

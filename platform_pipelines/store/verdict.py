@@ -15,6 +15,7 @@ from platform_pipelines.model import Offset
 from platform_pipelines.outcomes import RuleOutcome, TransformOutcome
 from platform_pipelines.store.arrow import UNREADABLE, decode_schema, encode_schema
 from platform_pipelines.store.manifest import DataFile
+from platform_pipelines.store.remedy import reset_command
 from platform_pipelines.store.shapes import Kinds, checked
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ class Verdict:
         except UNREADABLE as error:
             msg = (
                 f"Verdict {place} is unreadable ({type(error).__name__}: {error}). "
-                "Restore it from a backup, or start the feed over with `pipelines state NAME --reset`."
+                f"Restore it from a backup, or start the feed over with {reset_command(place)}."
             )
             raise StoreCorrupt(msg) from error
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from platform_pipelines_tests.cli.commands import Folder
@@ -83,6 +86,19 @@ def test_reset_of_nothing_and_of_unknown_names_is_2(orders: Folder) -> None:
     answer = orders.type("state", "order", "--reset")
     assert answer.code == 2
     assert "Did you mean `orders`?" in answer.err
+
+
+@pytest.mark.parametrize("name", ["000001.json", "000001.verdict.json"])
+def test_the_way_out_of_a_damaged_log_can_be_typed_as_it_stands(orders: Folder, name: str) -> None:
+    orders.type("run", "orders")
+    (orders.root / ".pipelines/store/orders/feeds/all/e000001" / name).write_text("{")
+    answer = orders.type("state", "orders", "--history")
+    assert answer.code == 1
+    told = re.search(r"start the feed over with `pipelines ([^`]+)`", answer.err)
+    assert told is not None, answer.err
+    assert orders.type(*told[1].split(), "--yes").code == 0
+    assert orders.type("run", "orders").code == 0
+    assert orders.query("select count(*) from raw.orders") == [(2,)]
 
 
 def test_partition_needs_a_tool(orders: Folder) -> None:

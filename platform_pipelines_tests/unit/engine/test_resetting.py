@@ -109,7 +109,7 @@ def test_a_log_that_was_damaged_is_started_over(
     project = two_feeds(world)
     log = project.store.feed(Feed("p", "us"))
     (log.epoch_folder(1) / name).write_text("{", encoding="utf-8")
-    with pytest.raises(StoreCorrupt, match="pipelines state NAME --reset"):
+    with pytest.raises(StoreCorrupt, match="with `pipelines state p --reset --partition us`"):
         state(project, "p").to_json()
     if killed:
         with monkeypatch.context() as patch:
