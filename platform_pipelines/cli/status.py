@@ -26,7 +26,11 @@ def command(name: str | None, page: int, *, as_json: bool) -> None:
     found = status(load_project(), name, page)
     if as_json:
         write_json([entry(run) for run in found])
-    elif not found:
+        return
+    for run in (run for run in found if run.damaged):
+        others = f", and {len(run.damaged) - 1} more" if len(run.damaged) > 1 else ""
+        note(f"The record of run {run.token} is damaged: {run.damaged[-1]}{others} cannot be read, and is left out.")
+    if not found:
         write("No runs." if page == 1 else f"No runs on page {page}.")
     elif name is not None and name == found[0].token:
         write(_one(found[0]))

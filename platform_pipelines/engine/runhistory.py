@@ -18,6 +18,10 @@ KILLED = (
     "The process ended before the run did: it was killed, or the machine went down. "
     "Nothing is lost or doubled: run it again."
 )
+_DAMAGED = (
+    "The record of this run is damaged, so that it does not say how the run ended: {} cannot be read. The process was "
+    "killed as it wrote that, or it was changed since. `pipelines state {}` shows what has landed and what is loaded."
+)
 _FAILED = frozenset({"failed", "partial", "gate_closed"})
 
 
@@ -30,27 +34,29 @@ class RunSummary:
         pipeline: its pipeline.
         status: as in ``run --json``; ``running`` while a process works on it,
             ``failed`` where it was killed before it could record an end.
-        started_at: seconds since 1970, UTC.
+        started_at: seconds since 1970, UTC; None where no record tells.
         ended_at: likewise; None while it runs.
         seconds: wall-clock seconds; None while it runs.
         rows: counts as in ``run --json``, where they are known.
         error: text of the first error.
         stages: one entry a stage.
+        damaged: records of it that cannot be read.
     """
 
     token: str
     pipeline: str
     status: str
-    started_at: float
+    started_at: float | None
     ended_at: float | None
     seconds: float | None
     rows: dict[str, Any]
     error: str | None
     stages: tuple[dict[str, Any], ...] = ()
+    damaged: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key != "damaged"}
 
 
 def status(project: Project, name: str | None = None, page: int = 1) -> list[RunSummary]:
@@ -81,7 +87,9 @@ def status(project: Project, name: str | None = None, page: int = 1) -> list[Run
 def _summary(runs: RunLog, pipeline: str, token: str) -> RunSummary:
     alive = runs.is_alive(pipeline, token)  # asked first: a run that ends now has its end recorded below
     entries = runs.entries(pipeline, token)
-    started = entries[0].at if entries else 0.0
+    started = runs.began(pipeline, token)
+    # the last record of a run that goes on may be half written
+    damaged = () if alive else tuple(str(path) for path in runs.damaged(pipeline, token))
     end = ending(entries, alive=alive)
     error = next((entry.body["error"] for entry in entries if entry.stage == "error"), None)
     if error is None and end.status in _FAILED:
@@ -89,15 +97,16 @@ def _summary(runs: RunLog, pipeline: str, token: str) -> RunSummary:
             (entry.body["error"] for entry in entries if entry.stage == "step" and "error" in entry.body), None
         )
     if error is None and end.status == "failed" and end.at is None:
-        error = KILLED
+        error = _DAMAGED.format(damaged[-1], pipeline) if damaged else KILLED
     return RunSummary(
         token=token,
         pipeline=pipeline,
         status=end.status,
         started_at=started,
         ended_at=end.at,
-        seconds=None if end.at is None else round(end.at - started, 3),
+        seconds=None if end.at is None or started is None else round(end.at - started, 3),
         rows=end.rows,
         error=error,
         stages=tuple({"stage": entry.stage, "at": entry.at, **entry.body} for entry in entries),
+        damaged=damaged,
     )

@@ -30,6 +30,10 @@ _BASE32 = str.maketrans(_CROCKFORD, "0123456789abcdefghijklmnopqrstuv")
 _ALIVE = ".alive"
 _TOKEN = re.compile(r"pt-[0-9a-z-]{4,64}")
 _ULID = re.compile(rf"pt-([{_CROCKFORD}]{{26}})")
+#: nanoseconds since 1970, and the stage
+_NAMED = re.compile(r"(\d{1,20})-(.+)\.json")
+#: what a record of a stage always says
+_NEEDED = {"end": {"status"}, "error": {"error"}, "step": {"asset", "state"}, "load": {"destination"}}
 #: seconds that a file system's clock may be behind the one that names records
 _CLOCKS = 2.0
 
@@ -130,9 +134,8 @@ class RunLog:
         return -(self._folder / pipeline / token).stat().st_mtime - _CLOCKS, pipeline, token, False
 
     def _began(self, pipeline: str, token: str) -> float:
-        folder = self._folder / pipeline / token
-        first = min((path.name for path in folder.glob("*.json")), default=None)
-        return folder.stat().st_mtime if first is None else int(first.partition("-")[0]) / 1e9
+        first = self.began(pipeline, token)
+        return (self._folder / pipeline / token).stat().st_mtime if first is None else first
 
     def pipelines(self) -> list[str]:
         """Pipelines that have run."""
@@ -146,12 +149,28 @@ class RunLog:
 
     def entries(self, pipeline: str, token: str, skip: int = 0) -> list[Entry]:
         """A run's stages, oldest first, without the first ``skip``; a record cut short by a crash is left out."""
-        found = []
-        for path in sorted((self._folder / pipeline / token).glob("*.json"))[skip:]:
-            nanos, _, stage = path.stem.partition("-")
-            try:
-                body = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError:
-                continue
-            found.append(Entry(token, pipeline, stage, int(nanos) / 1e9, body))
-        return found
+        return [entry for path in self._paths(pipeline, token)[skip:] if (entry := _entry(path)) is not None]
+
+    def damaged(self, pipeline: str, token: str) -> list[Path]:
+        """Records of a run that cannot be read: cut short by a crash, or changed since."""
+        return [path for path in self._paths(pipeline, token) if _entry(path) is None]
+
+    def began(self, pipeline: str, token: str) -> float | None:
+        """When a run's first record was written, by its name, in seconds since 1970; None if it has none."""
+        names = (_NAMED.fullmatch(path.name) for path in self._paths(pipeline, token))
+        return next((int(name[1]) / 1e9 for name in names if name), None)
+
+    def _paths(self, pipeline: str, token: str) -> list[Path]:
+        return sorted((self._folder / pipeline / token).glob("*.json"))
+
+
+def _entry(path: Path) -> Entry | None:
+    """What a record says; None if it is damaged."""
+    named = _NAMED.fullmatch(path.name)
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    if named is None or not isinstance(body, dict) or not _NEEDED.get(named[2], set()) <= body.keys():
+        return None
+    return Entry(path.parent.name, path.parent.parent.name, named[2], int(named[1]) / 1e9, body)

@@ -68,7 +68,7 @@ def test_records_of_runs_that_are_not_asked_for_are_not_looked_up(tmp_path: Path
     old, new = (began(tmp_path, f"pt-{uuid.uuid4()}", hour) for hour in (1, 2))
     (folder,) = (path for path in (tmp_path / "s" / "_runs" / "p").iterdir() if path.name == old)
     (record,) = folder.iterdir()
-    record.rename(folder / "unreadable.json")
+    record.rename(folder / f"{'9' * 20}-begin.json")  # looked up, it would be the newest
     os.utime(folder, (3600, 3600))
     assert Store("s", tmp_path).runs.newest(["p"], 1) == [("p", new)]
 
