@@ -12,6 +12,7 @@ from platform_pipelines.cli.interrupt import RunInterrupted, interrupted
 from platform_pipelines.cli.output import count, note, write, write_json
 from platform_pipelines.cli.transformed import HEADERS as TRANSFORM_HEADERS
 from platform_pipelines.cli.transformed import transform_rows, warnings
+from platform_pipelines.errors import AccountingError, StoreCorrupt
 
 if TYPE_CHECKING:
     from platform_pipelines.engine import Project, RunReport
@@ -104,7 +105,9 @@ def hints(report: RunReport) -> list[str]:
             f"  `pipelines run {name} --discard`   drop it to the dead letters",
         ]
     if report.status in {"partial", "failed"}:
-        return [f"Nothing is lost: mend it and run again. Stages of this run: `pipelines status {report.token}`."]
+        broken = any(isinstance(error, StoreCorrupt | AccountingError) for error in report.errors)
+        safe = "" if broken else "Nothing is lost: mend it and run again. "
+        return [f"{safe}Stages of this run: `pipelines status {report.token}`."]
     if report.rejected:
         return [f"{count(report.rejected, 'record')} rejected: `pipelines dead-letters {name}`."]
     return []

@@ -50,6 +50,8 @@ def test_a_removed_folder_is_missing_too_and_a_full_refresh_mends_it(orders: Fol
     assert answer.code == 1
     assert "is missing. Restore it from a backup, or read the source anew with" in answer.err
     assert "`pipelines run orders --full-refresh`" in answer.err
+    assert "Nothing is lost" not in answer.err
+    assert answer.err.splitlines()[-1].startswith("Stages of this run: `pipelines status pt-")
     assert orders.type("run", "orders", "--full-refresh").code == 0
     assert orders.query("select count(*) from raw.second") == orders.query("select count(*) from raw.orders") == [(2,)]
 
