@@ -125,9 +125,19 @@ def explain(error: BaseException) -> Problem:
         return Problem(error.format_message(), error.exit_code)
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return Problem(INTERRUPTED, INTERRUPTED_CODE)
+    return Problem(_unforeseen(error), 1)
+
+
+def _unforeseen(error: BaseException) -> str:
+    if isinstance(error, Exception) and type(error).__name__ == "OutOfMemoryException":
+        # DuckDB's, which is imported for no other error
+        from platform_pipelines.engine.faults import of_the_system
+
+        if ours := of_the_system(error, "The command"):
+            return str(ours)
     text = " ".join(str(error).split())
     advice = "" if os.environ.get("PIPELINES_DEBUG") == "1" else " Set PIPELINES_DEBUG=1 to see the traceback."
-    return Problem(f"{type(error).__name__}{': ' if text else ''}{text}{_dot(text)}{advice}", 1)
+    return f"{type(error).__name__}{': ' if text else ''}{text}{_dot(text)}{advice}"
 
 
 def _dot(text: str) -> str:

@@ -118,7 +118,7 @@ def preview_rows(context: Context, feed: Feed, limit: int) -> PreviewReport:
         return PreviewReport(context.pipeline.name, rejected=tuple(rejected), read=len(rejected))
     kept = _Kept(list(rejected))
     cursor = context.pipeline.source.cursor
-    with duck.session() as connection:
+    with duck.session(table.num_columns) as connection:
         connection.register("landed", table)
         lookup = references(context)
         transformed = chain.apply(
