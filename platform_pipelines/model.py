@@ -305,7 +305,9 @@ class LoadPlan:
     Attributes:
         ddl: statements that only add or widen.
         destructive: statements that drop or narrow.
+        notes: what else it would change, for people, one line each.
     """
 
     ddl: tuple[str, ...] = ()
     destructive: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -47,6 +47,7 @@ def lines(report: PlanReport) -> list[str]:
     said.append(f"Estimated rows  {'unknown' if rows is None else f'{rows:,}'}")
     said += _section("Query", [body["query"] or "this source cannot say"])
     said += _section("Schema changes", body["ddl"] or ["none"])
+    said += _section("Files", list(report.notes)) if report.notes else []
     return said + (_section("Destructive changes", body["destructive"]) if body["destructive"] else [])
 
 

@@ -34,6 +34,7 @@ class PlanReport:
         read: the source's own words.
         ddl: statements that only add or widen, at the destinations.
         destructive: statements that drop or narrow; they need ``--allow-destructive``.
+        notes: what else changes at the destinations, for people.
     """
 
     feed: Feed
@@ -41,6 +42,7 @@ class PlanReport:
     read: ReadPlan | None
     ddl: tuple[str, ...]
     destructive: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``plan --json`` prints; its keys are a contract."""
@@ -84,6 +86,7 @@ def plan(project: Project, name: str, partition: str | None = None, *, full_refr
         read=read,
         ddl=tuple(statement for item in plans for statement in item.ddl),
         destructive=tuple(statement for item in plans for statement in item.destructive),
+        notes=tuple(note for item in plans for note in item.notes),
     )
 
 

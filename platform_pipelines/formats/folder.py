@@ -76,12 +76,20 @@ class TableFolder:
             self._sweep(read_manifest(self.path))
 
     def changes(self, load: Load) -> LoadPlan:
-        """The columns that the load would add or widen, and those whose values it would lose, in words."""
-        known = read_manifest(self.path).schema()
+        """The columns that the load would add or widen, and those whose values it would lose, in words.
+
+        Besides, which files it would write anew as the connection has changed.
+        """
+        manifest = read_manifest(self.path)
+        known = manifest.schema()
         lost = lost_columns(known, replace(load, allow_destructive=True))
         words = tuple(f"re-create column {name} as {load.schema.field(name).type}" for name in lost)
         kept = without(_kept_schema(load), lost)
-        return LoadPlan(_changes(without(known, lost), kept) if kept else (), words)
+        if kept is None:
+            return LoadPlan((), words)
+        ddl = _changes(without(known, lost), kept)
+        form = TableForm.of(self._format, self._options, unified(without(known, lost), kept).names)
+        return LoadPlan(ddl, words, _written_anew(manifest, load, form))
 
     def load(self, load: Load, batches: pa.RecordBatchReader) -> Receipt:
         """Commit rows and offset together.
@@ -182,6 +190,16 @@ def _kept(manifest: FolderManifest, load: Load) -> list[LiveFile]:
     if load.mode == "replace" and load.feed.partition is None:
         return []
     return [file for file in manifest.files if file.feed != load.feed.id]
+
+
+def _written_anew(manifest: FolderManifest, load: Load, form: TableForm) -> tuple[str, ...]:
+    others = [file for file in _kept(manifest, load) if not form.is_of(file.name, manifest.form)]
+    if not others:
+        return ()
+    files = "1 file" if len(others) == 1 else f"{len(others):,} files"
+    changed = form.changed(others[0].name, manifest.form)
+    size = sum(file.bytes for file in others)
+    return (f"{load.table}: the next load writes {files} ({size:,} bytes) anew, since {changed}",)
 
 
 def _kept_schema(load: Load) -> pa.Schema:

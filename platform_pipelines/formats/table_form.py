@@ -5,7 +5,7 @@ Which files are written anew for it is left to ``folder`` and ``folder_merge``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.formats.options import TextOptions
@@ -13,6 +13,14 @@ from platform_pipelines.formats.options import TextOptions
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+#: what is said of each attribute
+_WORDS = {
+    "ending": "the format",
+    "delimiter": "the delimiter",
+    "quote": "the quote",
+    "null": "the text for NULL",
+    "columns": "the header",
+}
 #: what the names of packed files end with, by the option
 PACKED = {"gzip": ".gz", "zstd": ".zst"}
 
@@ -70,3 +78,25 @@ class TableForm:
     def is_of(self, name: str, noted: TableForm | None) -> bool:
         """Whether a live file has this form, by its name and what the manifest notes."""
         return name.partition(".")[2] == self.ending and noted in {None, self}
+
+    def changed(self, name: str, noted: TableForm | None) -> str:
+        """In which ways a live file that has another form differs, in words.
+
+        Args:
+            name: the file's.
+            noted: the form that the manifest notes.
+        """
+        ending = name.partition(".")[2]
+        if ending.partition(".")[0] != self.ending.partition(".")[0]:  # other formats have no other options
+            return f"{_WORDS['ending']} was {ending!r} and is {self.ending!r}"
+        before = replace(noted or self, ending=ending)
+        pairs = ((each.name, getattr(before, each.name), getattr(self, each.name)) for each in fields(self))
+        return ", ".join(
+            f"{_WORDS[key]} was {_shown(old)} and is {_shown(new)}" for key, old, new in pairs if old != new
+        )
+
+
+def _shown(value: str | tuple[str, ...]) -> str:
+    if isinstance(value, str):
+        return repr(value) if value else "none"
+    return f"none ({', '.join(value)} in this order)" if value else "one"
