@@ -214,8 +214,10 @@ def _shown(field: pa.Field[Any], *, lines: bool) -> str:
     name, kind = quote(field.name), field.type
     if t.is_timestamp(kind):
         zone = "Z" if kind.tz else ""
-        digits = "%n" if kind.unit == "ns" and not kind.tz else "%f"
-        text = f"strftime({name}, '%Y-%m-%dT%H:%M:%S.{digits}{zone}')"
+        fine = kind.unit == "ns" and not kind.tz
+        # DuckDB prints seconds and milliseconds by way of nanoseconds, which end in the year 2262
+        value = name if fine or kind.tz else f"{name}::timestamp"
+        text = f"strftime({value}, '%Y-%m-%dT%H:%M:%S.{'%n' if fine else '%f'}{zone}')"
         return f"regexp_replace({text}, '\\.?0+{zone}$', '{zone}') as {name}"
     if t.is_binary(kind) or t.is_large_binary(kind):
         return f"to_base64({name}) as {name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from platform_pipelines.testing.loads import Loading
 if TYPE_CHECKING:
     from pathlib import Path
 
+_LAST = "9999-12-31T23:59:59"
 _MONEY = pa.decimal128(10, 2)
 
 
@@ -39,6 +41,21 @@ def test_what_a_common_type_holds_stays(
     loading.load(pa.table({"id": [2], "v": pa.array(values[1:], new)}))
     held = [row["v"] for batch in loading.destination.holds("t", ["v"], None) for row in batch.to_pylist()]
     assert sorted(held) == sorted(values)
+
+
+@pytest.mark.parametrize("file_format", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+@pytest.mark.parametrize("first", ["dates", "timestamps"])
+def test_dates_and_timestamps_meet_however_far_away(tmp_path: Path, file_format: Any, unit: Any, first: str) -> None:
+    days = pa.table({"id": [1, 2], "v": pa.array([dt.date(1, 1, 1), dt.date(9999, 12, 31)])})
+    times = pa.table({"id": [3, 4], "v": pa.array(["0001-01-01T00:00:00", _LAST]).cast(pa.timestamp(unit))})
+    loading = Loading(FilesConnector(root=str(tmp_path), format=file_format), "merge", "t")
+    for rows in (days, times) if first == "dates" else (times, days):
+        loading.load(rows)
+    loading.load(days.slice(0, 1))
+    loading.load(times.slice(0, 1))
+    held = [row["v"].isoformat() for b in loading.destination.holds("t", ["v"], None) for row in b.to_pylist()]
+    assert sorted(held) == ["0001-01-01T00:00:00", "0001-01-01T00:00:00", "9999-12-31T00:00:00", _LAST]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_FAR = ["'3000-01-01'", "'0001-01-01'", "'infinity'", "'-infinity'", "'0044-03-15 (BC)'"]
 #: SQL of values, by type; NULL is added to each
 _VALUES = {
     "varchar": ["''", "'NULL'", "'a\rb'", "'x\ny'", "'\"'", "' '", "'\t'", "'é'", r"'\N'", "'1e5'", "'a,b'", "'\"\"'"],
@@ -38,7 +39,7 @@ _VALUES = {
     "timestamp": ["'infinity'", "'-infinity'", "'99999-01-01'", "'1969-12-31 23:59:59.999999'", "'0044-03-15 (BC)'"],
     "timestamptz": ["'infinity'", "'20000-01-01 00:00:00+00'", "'2024-01-01 00:00:00.000001+00'"],
     "timestamp_ns": ["'infinity'", "'2024-01-01 00:00:00.000000001'", "'2024-01-01 00:00:00.1'"],
-    "timestamp_ms": ["'2024-01-01 00:00:01.5'"],
+    "timestamp_ms": ["'2024-01-01 00:00:01.5'", "'9999-12-31 23:59:59.999'", *_FAR],
     "time": ["'23:59:59.999999'", "'24:00:00'"],
     "blob": [r"'\x00\xFF'", "''"],
     "integer[]": ["[1, null]", "[]"],
@@ -54,6 +55,7 @@ _VALUES = {
     "struct(a timestamptz, b date, c time, d timestamp, e float)": [
         "{'a': '2024-01-01 00:00:00.1+00', 'b': 'infinity', 'c': '01:00', 'd': '0044-03-15 (BC)', 'e': 0.1}"
     ],
+    "struct(a timestamp_ms, b timestamp_ms[])": ["{'a': 'infinity', 'b': ['0001-01-01', '3000-01-01']}"],
     "map(varchar, integer)": ["map{'a': 1, 'b': null}", "map{}"],
     "map(integer, double)": ["map{1: 'nan'::double}"],
     "map(date, struct(a integer[]))": ["map{'2024-01-01'::date: {'a': [1, null]}}"],
