@@ -15,6 +15,7 @@ from platform_pipelines.duck import quote
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.sql import duckdb_types, offsets
 from platform_pipelines.sql.arrivals import Arrivals
+from platform_pipelines.sql.columnnames import check_beside, check_names
 from platform_pipelines.sql.script import STAGE
 from platform_pipelines.sql.statements import Statements
 from platform_pipelines.sql.tables import TableName
@@ -93,7 +94,14 @@ class DuckDBLoad:
         return {name: duckdb_types.parse(text) for name, text in found} or None
 
     def evolve(self, table: TableName, plan: LoadPlan, found: Changes) -> None:
-        """Make the changes: additions before the transaction of the rows, losses inside of it."""
+        """Make the changes: additions before the transaction of the rows, losses inside of it.
+
+        Raises:
+            InvalidData: two columns would differ in case alone, or one has no name.
+        """
+        names = [column.name for column in found.columns]
+        check_names(names)
+        check_beside(names, tuple(self.columns(table) or ()), table.text)
         if found.create:
             self.execute(plan.ddl[0])
             return

@@ -21,6 +21,7 @@ from platform_pipelines.errors import InvalidData
 from platform_pipelines.model import DELETED_AT
 from platform_pipelines.rowfiles import NOWHERE, RowFiles
 from platform_pipelines.rowsql import FILE, ROW, placed
+from platform_pipelines.sql.columnnames import check_names
 from platform_pipelines.store.passed import passed
 
 if TYPE_CHECKING:
@@ -86,11 +87,12 @@ def incoming(
     """Prepare the rows of these batches for a destination.
 
     Raises:
-        InvalidData: a key column is missing or holds NULL.
+        InvalidData: a key column is missing or holds NULL, or columns cannot be told apart by name.
         SchemaDrift: the batches have no schema in common.
         StoreCorrupt: a batch file is missing or was changed.
     """
     landed = unified(verdict.schema for _, verdict in batches if verdict.schema is not None)
+    check_names(landed.names)
     schema = landed if batches[0][0].kind == "deletes" else markable(context, landed)
     stored = RowFiles.joined(passed(log, verdict) for _, verdict in batches)
     total = sum(verdict.rows_out for _, verdict in batches)

@@ -45,9 +45,13 @@ class RowHasher:
         if self._connection is None:
             self._connection = duck.at_hand()
         kinds = {field.name: field.type for field in rows.schema}
-        parts = [_canonical(name, kinds[name]) if name in kinds else "'N'" for name in names]
         present = [name for name in names if name in kinds]
-        self._connection.register("boundary_rows", pa.table(rows.select(present or rows.schema.names[:1])))
+        # by number: DuckDB tells `a` and `A` apart no more than it can call a column without a name
+        called = {name: f"c{number}" for number, name in enumerate(present)}
+        parts = [_canonical(called[name], kinds[name]) if name in called else "'N'" for name in names]
+        chosen = pa.table(rows.select(present or rows.schema.names[:1]))
+        numbered = chosen.rename_columns([f"c{number}" for number in range(chosen.num_columns)])
+        self._connection.register("boundary_rows", numbered)
         try:
             found = self._connection.execute(f"select unhex(md5({' || '.join(parts)})) from boundary_rows").fetchall()
             return [digest for (digest,) in found]

@@ -19,6 +19,7 @@ from platform_pipelines.engine.report import Validated, figures
 from platform_pipelines.errors import GateClosed
 from platform_pipelines.rowfiles import RowFiles
 from platform_pipelines.spec.nearest import allowed
+from platform_pipelines.sql.columnnames import check_names
 from platform_pipelines.store.passed import passed
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def validate(context: Context, feed: Feed, decision: Decision | None = None) -> 
                 context.record("validated", _entry(total))
                 raise GateClosed(_closed(context, manifest, judged.verdict.reason), total)
             if manifest.kind != "deletes":
+                check_names(judged.verdict.schema.names if judged.verdict.schema else ())
                 refuse_keyless(context, log, judged.verdict)
             judged.agree(context)  # before the seal: behind it, nobody would come back for it after a crash
             log.seal(judged.verdict)

@@ -27,6 +27,7 @@ from platform_pipelines.formats.table_form import TableForm
 from platform_pipelines.formats.versions import kept_columns, lost_columns, unified, without
 from platform_pipelines.formats.writer import TMP, Writer, link_files
 from platform_pipelines.model import LoadPlan, Receipt
+from platform_pipelines.sql.columnnames import check_beside, check_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +122,10 @@ class TableFolder:
             raise OffsetConflict(msg)
         self._sweep(manifest)
         lost = lost_columns(manifest.schema(), load)
-        schema = unified(without(manifest.schema(), lost), _kept_schema(load))  # before anything is written
+        brought, known = _kept_schema(load), without(manifest.schema(), lost)
+        check_names(brought.names)
+        check_beside(brought.names, known.names if known else (), load.table)
+        schema = unified(known, brought)  # before anything is written
         form = TableForm.of(self._format, self._options, schema.names)
         if form.delimiter and (problem := self._options.unwritable()):
             raise InvalidData(problem)

@@ -24,17 +24,12 @@ _NO_RECORD = (
 _CANNOT = "{}, and this table is written without quotes. Give `options.quote` of the connection a character."
 
 
-def check_names(names: Sequence[str], options: TextOptions) -> None:
-    """See that names are told apart, and can stand in the header, where DuckDB quotes no carriage return.
+def check_header(names: Sequence[str], options: TextOptions) -> None:
+    """See that names can stand in the header, where DuckDB quotes no carriage return.
 
     Raises:
         InvalidData: one cannot.
     """
-    seen: dict[str, str] = {}
-    for name in names:
-        if (other := seen.setdefault(name.lower(), name)) != name:
-            msg = f"The columns {other!r} and {name!r} differ in case alone. Rename one of them by a `map` transform."
-            raise InvalidData(msg)
     for name in names if options.header else ():
         if "\r" in name:
             msg = (

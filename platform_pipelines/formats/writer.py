@@ -14,7 +14,7 @@ from platform_pipelines.errors import InvalidData
 from platform_pipelines.formats import json_line
 from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile, file_stem, rewritten_name
 from platform_pipelines.formats.table_form import PACKED
-from platform_pipelines.formats.unquoted import check_names, check_unquoted
+from platform_pipelines.formats.unquoted import check_header, check_unquoted
 from platform_pipelines.sql.duckdb_errors import refused
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def write_text(table: pa.Table, path: Path, file_format: str, options: TextOptio
     with duck.session() as connection:
         connection.register("written", table)
         if not lines:
-            check_names(table.schema.names, options)
+            check_header(table.schema.names, options)
             if not options.quote:
                 check_unquoted(connection, query, table.schema.names, options)
             elif names := _quoted(connection, query, table.schema, options):

@@ -145,12 +145,6 @@ def test_an_empty_text_alone_in_its_row_is_a_row(tmp_path: Path) -> None:
     assert [b.to_pydict() for page in pages for b in page.batches] == [{"v": ["a", None, "", "b"]}]
 
 
-def test_names_that_differ_in_case_alone_are_refused(tmp_path: Path) -> None:
-    lake = FilesConnector(root=str(tmp_path), format="csv")
-    with pytest.raises(InvalidData, match="'a' and 'A' differ in case alone"):
-        Loading(lake, "append", "t").load(pa.table({"a": [1], "A": [2]}))
-
-
 def test_text_is_written_in_utf_8_alone() -> None:
     told = FilesConnector.table_problem(
         "t", {"type": "files", "root": "x", "format": "csv", "options": {"encoding": "cp1252"}}

@@ -1,0 +1,39 @@
+"""Sources may land columns that no load can tell apart, or call; a transform then gives them names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from platform_pipelines.engine.rowhash import RowHasher
+from platform_pipelines_tests.unit.engine.world import at
+
+if TYPE_CHECKING:
+    from platform_pipelines_tests.unit.engine.world import World
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "way_out"),
+    [
+        ("A", "The columns 'a' and 'A' differ in case alone", "select * rename (A_1 as b) from input"),
+        ("", "Column 4 of 4 (behind 'a') has no name", "select * rename (C3 as b) from input"),
+    ],
+)
+def test_a_transform_mends_what_was_landed(world: World, name: str, says: str, way_out: str) -> None:
+    world.put(pa.table({"id": [1], "at": [at(1)], "a": [10], name: [20]}))
+    for _ in range(2):
+        report = world.run(world.project())
+        assert (report.status, report.exit_code) == ("failed", 1)
+        assert says in str(report.error)
+        assert way_out.replace(" b)", " NAME)") in str(report.error)
+    world.put(pa.table({"id": [2], "at": [at(2)], "a": [11], name: [21]}))  # the source has the first row no more
+    report = world.run(world.project(transforms=[{"sql": way_out}]))
+    assert report.status == "success"
+    assert [(row["id"], row["a"], row["b"]) for row in world.rows()] == [(1, 10, 20), (2, 11, 21)]
+
+
+def test_rows_that_differ_in_such_a_column_alone_are_two() -> None:
+    rows = pa.RecordBatch.from_arrays([[1] * 3, [10] * 3, [20, 21, 20], [0, 0, 1]], names=["id", "a", "A", ""])
+    assert len(set(RowHasher().digests(rows, ()))) == rows.num_rows
