@@ -22,6 +22,7 @@ from platform_pipelines.formats.folder_manifest import (
     write_manifest,
 )
 from platform_pipelines.formats.folder_merge import merge, rewritten
+from platform_pipelines.formats.folder_missing import without_missing
 from platform_pipelines.formats.inputs import check_inside, check_relative
 from platform_pipelines.formats.table_form import TableForm
 from platform_pipelines.formats.versions import kept_columns, lost_columns, unified, without
@@ -97,7 +98,7 @@ class TableFolder:
 
         Raises:
             OffsetConflict: the manifest does not say ``load.previous``.
-            InvalidData: a column's old and new types have no common type.
+            InvalidData: a column's old and new types have no common type, or a live file is gone.
             ConnectError: the folder cannot be written.
         """
         try:
@@ -120,6 +121,7 @@ class TableFolder:
                 "first. Run again."
             )
             raise OffsetConflict(msg)
+        manifest, absent = without_missing(self.path, manifest, self._names(), load)
         self._sweep(manifest)
         lost = lost_columns(manifest.schema(), load)
         brought, known = _kept_schema(load), without(manifest.schema(), lost)
@@ -136,7 +138,7 @@ class TableFolder:
             receipt = Receipt(staged=rows, loaded=rows)
         else:
             kept, receipt = merge(manifest, load, batches, writer, lost)
-        after = manifest.after(load, [*kept, *writer.files], schema, receipt.loaded, writer.form)
+        after = manifest.after(load, [*kept, *absent, *writer.files], schema, receipt.loaded, writer.form)
         return self._commit(load, after, writer, receipt)
 
     def _write_all(self, load: Load, batches: pa.RecordBatchReader, writer: Writer) -> int:
@@ -171,8 +173,11 @@ class TableFolder:
 
     def _leftovers(self, manifest: FolderManifest) -> list[Path]:
         live = {file.name for file in manifest.files}
-        names = (path.name for path in self.path.iterdir()) if self.path.is_dir() else ()
-        return [self.path / name for name in names if name not in live and is_ours(name)]
+        return [self.path / name for name in self._names() if name not in live and is_ours(name)]
+
+    def _names(self) -> list[str]:
+        """What the folder holds, by one listing."""
+        return [path.name for path in self.path.iterdir()] if self.path.is_dir() else []
 
     @contextlib.contextmanager
     def _locked(self, *, wait: bool = True) -> Iterator[None]:

@@ -132,7 +132,10 @@ def read_manifest(folder: Path) -> FolderManifest:
         msg = f"The table folder {folder} cannot be read: {error.strerror}. Mend `root` or `table`, or its permissions."
         raise ConnectError(msg) from error
     except (ValueError, KeyError, TypeError) as error:
-        msg = f"{path} is not a readable commit file: {error!r}. Restore it from a backup, or load the table anew."
+        msg = (
+            f"{path} is not a readable commit file: {error!r}. Restore it from a backup, or remove the folder {folder} "
+            "and load the table anew with `pipelines run NAME --full-refresh`, as every pipeline that loads it."
+        )
         raise StoreCorrupt(msg) from error
 
 

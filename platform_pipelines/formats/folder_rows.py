@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_pipelines.formats.folder_manifest import read_manifest
+from platform_pipelines.formats.folder_missing import missing_error
 from platform_pipelines.formats.inputs import InputFile, check_inside, check_relative
 from platform_pipelines.formats.options import TextOptions
 from platform_pipelines.formats.own_text import typed_copy
@@ -39,7 +40,7 @@ def held_rows(
         but: the feed whose rows are left out; None for none.
 
     Raises:
-        InvalidData: the table lies outside the root, or a file of it cannot be read.
+        InvalidData: the table lies outside the root, or a file of it is gone or cannot be read.
         StoreCorrupt: its manifest is not readable.
     """
     check_relative(table, "Table")
@@ -49,6 +50,9 @@ def held_rows(
     live = [file for file in manifest.files if but is None or file.feed != but.id]
     if not live:
         return
+    names = {path.name for path in folder.iterdir()}
+    if missing := [file for file in live if file.name not in names]:
+        raise missing_error(folder, missing)
     workspace = Workspace()
     try:
         paths = [_as_parquet(folder, file, manifest, options, workspace) for file in live]
