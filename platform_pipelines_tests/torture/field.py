@@ -39,6 +39,23 @@ destinations:
   - {name: lake, connector: lake, table: history, mode: append}
   - {name: lake_latest, connector: lake, table: t, mode: merge, key: [id]}
 """
+WHOLE = """
+name: whole
+source: {connector: pg, stream: things, mode: full_refresh}
+destinations:
+  - {name: warehouse, connector: warehouse, table: raw.whole, mode: replace}
+  - {name: pg, connector: pg, table: raw.whole, mode: replace}
+  - {name: lake, connector: lake, table: whole, mode: replace}
+"""
+#: what is killed: mostly an incremental run
+COMMANDS = (
+    *[("run", "p")] * 6,
+    ("run", "p", "--full-refresh"),
+    ("dead-letters", "p", "--replay"),
+    ("state", "p", "--reset", "--yes"),
+    *[("run", "whole")] * 3,
+)
+THINGS = 3000
 Event = tuple[int, str, str]
 BEGIN = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 
@@ -71,6 +88,8 @@ class Field:
         self.temporary.mkdir(exist_ok=True)
         (self.root / "defs" / "connectors.yaml").write_text(CONNECTORS)
         (self.root / "defs" / "p.yaml").write_text(PIPELINE)
+        (self.root / "defs" / "whole.yaml").write_text(WHOLE)
+        self._sql(f"create table things as select i as id, 0 as v from generate_series(1, {THINGS}) i")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -92,21 +111,27 @@ class Field:
         temporary.rename(self.root / "in" / f"step-{self._steps:04d}.csv")
         self._steps += 1
         self.events += rows
+        self._sql(f"update things set v = {self._steps}")
 
-    def run(self, kill_after: float | None = None) -> int:
-        """Run the pipeline; the exit code, negative if it was killed."""
-        status, _ = self.zygote.cli(self.root, "run", "p", "--json", kill_after=kill_after, **self.environment)
+    def run(self, kill_after: float | None = None, command: tuple[str, ...] = ("run", "p")) -> int:
+        """Run a command; the exit code, negative if it was killed."""
+        status, _ = self.zygote.cli(self.root, *command, "--json", kill_after=kill_after, **self.environment)
         return status
 
-    def report(self) -> dict[str, Any]:
-        """Run the pipeline to its end."""
-        status, out = self.zygote.cli(self.root, "run", "p", "--json", **self.environment)
+    def command(self) -> tuple[str, ...]:
+        """A command, by chance."""
+        return self.chance.choice(COMMANDS)
+
+    def report(self, name: str = "p") -> dict[str, Any]:
+        """Run a pipeline to its end."""
+        status, out = self.zygote.cli(self.root, "run", name, "--json", **self.environment)
         assert status == 0, out
         report: dict[str, Any] = json.loads(out)
         return report
 
     def verify(self, what: str) -> None:
         """Run to the end; everything is where it belongs, and nothing is where it does not."""
+        self.report("whole")
         self.report()
         last = self.report()
         assert last["status"] == "nothing_new", f"{what}: the run after it is {last}"
@@ -117,8 +142,9 @@ class Field:
         totals, loaded = site.totals(), sum(found["history"].values())
         assert totals["rows_in"] == len(self.events), f"{what}: {totals} for {len(self.events)} rows read"
         assert totals["rows_out"] == loaded, f"{what}: {totals} for {loaded} rows loaded"
-        orphans = [path for path in site.orphans() if "/lake/history/" not in path]
-        orphans += [str(path) for path in unused_scratch(self.temporary)] + self._orphans_in_history()
+        orphans = [path for path in site.orphans() if "/lake/history/" not in path and "/lake/whole/" not in path]
+        orphans += [str(path) for path in unused_scratch(self.temporary)]
+        orphans += [path for name in ("history", "whole") for path in self._orphans_in(name)]
         assert not orphans, f"{what}: {orphans} belong to nothing"
         running = [run["token"] for run in self._runs() if run["status"] == "running"]
         assert not running, f"{what}: {running} are not running any more"
@@ -129,8 +155,12 @@ class Field:
         found: list[dict[str, Any]] = json.loads(out)
         return found
 
-    def _orphans_in_history(self) -> list[str]:
-        folder = self.root / "lake" / "history"
+    def _sql(self, statement: str) -> None:
+        with psycopg.connect(self.dsn, autocommit=True) as server:
+            server.execute(statement.encode())
+
+    def _orphans_in(self, table: str) -> list[str]:
+        folder = self.root / "lake" / table
         live = {file.name for file in read_manifest(folder).files}
         return sorted(p.name for p in folder.iterdir() if p.name not in live and not p.name.startswith("_pipelines_"))
 
@@ -146,10 +176,16 @@ class Field:
                     ("lake_latest", f"read_parquet('{self.root}/lake/t/*.parquet')"),
                 )
             }
+            whole = {
+                "whole": connection.execute("select id, v from raw.whole").fetchall(),
+                "lake whole": connection.execute(f"from read_parquet('{self.root}/lake/whole/*.parquet')").fetchall(),
+            }
         with psycopg.connect(self.dsn) as server:
             found["pg"] = server.execute(
                 "select id, (extract(epoch from at) * 1000000)::bigint::text, v from raw.latest"
             ).fetchall()
+            whole["pg whole"] = server.execute("select id, v from raw.whole").fetchall()
+        found |= whole
         return {name: Counter(tuple(row) for row in rows) for name, rows in found.items()}
 
     def _expected(self) -> dict[str, Counter[tuple[Any, ...]]]:
@@ -158,7 +194,15 @@ class Field:
         for row in kept:  # in the order of their instants
             newest[row[0]] = row
         history, latest = Counter(kept), Counter(newest.values())
-        return {"history": history, "latest": latest, "lake": history, "pg": latest, "lake_latest": latest}
+        whole = Counter((number, self._steps) for number in range(1, THINGS + 1))
+        return {
+            "history": history,
+            "latest": latest,
+            "lake": history,
+            "pg": latest,
+            "lake_latest": latest,
+            **dict.fromkeys(("whole", "pg whole", "lake whole"), whole),
+        }
 
 
 def _micros(at: str) -> str:

@@ -26,7 +26,7 @@ def kill_at_random(kills: int, root: Path, zygote: Zygote, chance: random.Random
     """Kill so many times, a run or its server, comparing now and then with what one clean run would leave.
 
     Returns:
-        How many runs and servers were killed, and how many runs had ended before.
+        How many runs were killed, how many servers under a run, and how many runs had ended before.
     """
     counts = {"runs killed": 0, "servers killed": 0, "ended before": 0}
     with PostgresServer() as server:
@@ -41,11 +41,12 @@ def kill_at_random(kills: int, root: Path, zygote: Zygote, chance: random.Random
         while counts["runs killed"] + counts["servers killed"] < kills:
             if chance.random() < 0.5:
                 field.add()
+            after, command = chance.uniform(0, length), field.command()
             if chance.randrange(_SERVER) == 0:
-                _kill_server(server, field, chance.uniform(0, length))
-                counts["servers killed"] += 1
+                killed = _kill_server(server, field, after, command)
+                counts["servers killed" if killed else "ended before"] += 1
             else:
-                killed = field.run(kill_after=chance.uniform(0, length)) < 0
+                killed = field.run(after, command) < 0
                 counts["runs killed" if killed else "ended before"] += 1
             if sum(counts.values()) % _ROUND == 0:
                 field.verify(f"after {counts}")
@@ -53,10 +54,20 @@ def kill_at_random(kills: int, root: Path, zygote: Zygote, chance: random.Random
     return counts
 
 
-def _kill_server(server: PostgresServer, field: Field, after: float) -> None:
-    timer = threading.Timer(after, server.kill)
+def _kill_server(server: PostgresServer, field: Field, after: float, command: tuple[str, ...]) -> bool:
+    """Kill the server so many seconds after a command began; whether the command was still running."""
+    over = threading.Event()
+    found_running: list[bool] = []
+
+    def kill() -> None:
+        found_running.append(not over.is_set())
+        server.kill()
+
+    timer = threading.Timer(after, kill)
     timer.start()
-    field.run()
+    field.run(command=command)
+    over.set()
     timer.join()
     server.start()
     field.dsn = server.dsn
+    return found_running == [True]

@@ -215,7 +215,7 @@ class Site:
     def _orphans(self) -> Iterator[Path]:
         # behind a kill DuckDB keeps what was committed in its own log, until the file is written to again
         expected = {self.root / "out" / name for name in ("w.duckdb", "w.duckdb.wal")} | set(self._known_in_lake())
-        for pipeline in ("p", "seed"):
+        for pipeline in ("p", "seed", "whole"):
             expected.add(self.root / self.store_path / pipeline / "approvals")
             for log in self.logs(pipeline):
                 expected |= set(_known_in_log(log))
