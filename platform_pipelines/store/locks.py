@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines import durable
 from platform_pipelines.errors import FeedBusy, SpecError
+from platform_pipelines.store.effects import named_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,13 +37,16 @@ def locked(path: Path, subject: str, owner: str, waiting: Callable[[str], None] 
     Raises:
         FeedBusy: another run still held it after the wait.
         SpecError: PIPELINES_LOCK_WAIT is not a number.
+        ConnectError: the disk is full, read-only or gone.
     """
-    durable.make_folder(path.parent)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    with named_errors(path):
+        durable.make_folder(path.parent)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         _acquire(descriptor, subject, waiting)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"owner": owner, "pid": os.getpid()}).encode(), 0)
+        with named_errors(path):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps({"owner": owner, "pid": os.getpid()}).encode(), 0)
         yield
     finally:
         os.close(descriptor)
