@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from platform_pipelines.errors import SpecError
+
+if TYPE_CHECKING:
+    from dagster._core.executor.base import Executor
 
 SETTING = "PIPELINES_EXECUTOR"
 #: imported once by the fork server, so that a step starts in tenths of a second
@@ -22,12 +26,23 @@ def executor() -> dg.ExecutorDefinition:
     """
     setting = os.environ.get(SETTING) or "in_process"
     if setting == "in_process":
-        return dg.in_process_executor
+        schema = dg.in_process_executor.config_schema
+        return dg.ExecutorDefinition("in_process", schema, executor_creation_fn=_own_process)  # type: ignore[arg-type]
     if setting == "multiprocess":
         return dg.multiprocess_executor.configured(
             {"start_method": {"forkserver": {"preload_modules": PRELOADED}}}, name="multiprocess_forkserver"
         )
     return _imported(setting)
+
+
+def _own_process(context: dg.InitExecutorContext) -> Executor:
+    """Dagster's in-process executor as ours, with the same configuration."""
+    from platform_pipelines.orchestration.inprocess import OwnProcessExecutor
+
+    make = dg.in_process_executor.executor_creation_fn
+    assert make is not None  # noqa: S101 - a definition that can be executed has one
+    usual = make(context)
+    return OwnProcessExecutor(usual.retries, usual.step_dependency_config)
 
 
 def _imported(setting: str) -> dg.ExecutorDefinition:

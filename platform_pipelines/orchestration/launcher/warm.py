@@ -73,7 +73,7 @@ class WarmRunLauncher(dg.DefaultRunLauncher):
         """Interrupt a run; it ends between two of its steps' events, with nothing half done."""
         run = self._instance.get_run_by_id(run_id)
         worker = None if run is None else worker_of(run.tags)
-        if run is None or worker is None or not worker.here:
+        if run is None or worker is None or not worker.here or not worker.ours:
             return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
         if run.is_finished or not worker.alive:
             return False

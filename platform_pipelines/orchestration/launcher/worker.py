@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,17 @@ class Worker:
     def alive(self) -> bool:
         """Whether it is still there, as far as this machine knows."""
         return _started(self.pid) == self.started
+
+    @property
+    def ours(self) -> bool:
+        """Whether this process may send it signals: another user may have begun it by hand."""
+        try:
+            os.kill(self.pid, 0)
+        except PermissionError:
+            return False
+        except ProcessLookupError:
+            pass
+        return True
 
 
 def worker_of(tags: Mapping[str, str]) -> Worker | None:

@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -20,10 +22,11 @@ from platform_pipelines_tests.dagster_server import Run, Server, dagster_dev
 from platform_pipelines_tests.orchestration.conftest import CONNECTORS, ORDERS, ROWS, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from platform_pipelines.orchestration.launcher.worker import Worker
 
+STARTED = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
 pytestmark = pytest.mark.xdist_group("launcher")
 
 PROJECT = Path(__file__).parents[3]
@@ -52,6 +55,7 @@ class Site:
     sandbox: Sandbox
     server: Server
     home: Path
+    environment: dict[str, str]
 
     @property
     def folder(self) -> Path:
@@ -75,6 +79,21 @@ class Site:
         self.server.until(run, lambda _: (self.folder / "begun").exists())
         with self.instance() as instance:
             return run, process(instance, run)
+
+    def by_hand(self, asset: str) -> subprocess.Popen[bytes]:
+        """``dagster asset materialize`` of one asset."""
+        program = Path(sys.executable).with_name("dagster")
+        command = [
+            program,
+            "asset",
+            "materialize",
+            "-m",
+            "platform_pipelines.definitions",
+            "--select",
+            f'key:"{asset}"',
+        ]
+        environment = os.environ | self.environment
+        return subprocess.Popen(command, cwd=self.folder, env=environment, stderr=subprocess.DEVNULL)
 
     def instance(self) -> dg.DagsterInstance:
         return dg.DagsterInstance.from_config(str(self.home))
@@ -100,6 +119,15 @@ def launched_again(instance: dg.DagsterInstance, run: str) -> str:
     raise AssertionError(run)
 
 
+def until(look: Callable[[], str]) -> str:
+    """What there is to be seen, as soon as it is."""
+    deadline = time.monotonic() + 120
+    while not (found := look()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return found
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("warm")
@@ -121,7 +149,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "PYTHONPATH": str(folder),
     }
     with dagster_dev(folder, environment) as server:
-        yield Site(sandbox, server, home)
+        yield Site(sandbox, server, home, environment)
 
 
 def parent(pid: int) -> int:
@@ -158,6 +186,30 @@ def test_a_run_is_cancelled_and_what_it_printed_is_kept(site: Site) -> None:
         time.sleep(0.1)
     printed = "".join(path.read_text() for path in site.home.rglob("*.out"))
     assert "the transform waits" in printed
+
+
+def test_a_run_begun_by_hand_that_waits_for_a_pool_is_cancelled(site: Site) -> None:
+    site.warm(LANDING)
+    first, holder = site.waiting()  # has the slot of the pool
+    by_hand = site.by_hand("waiting/landing")
+    try:
+        with site.instance() as instance:
+            run = until(lambda: next((each.run_id for each in instance.get_runs(STARTED) if each.run_id != first), ""))
+            blocked = "Step blocked by limit for pool"
+            site.server.until(run, lambda found: any(blocked in each for each in found.messages("EngineEvent")))
+            worker = process(instance, run)
+            assert (worker.pid, worker.alive) == (by_hand.pid, True)
+            assert site.server.terminate(run) == "TerminateRunSuccess"
+            by_hand.wait(60)
+            assert (site.server.until(run).status, holder.alive) == ("CANCELED", True)
+            record = instance.get_run_by_id(run)
+            assert record is not None
+            # had it been killed instead, its slots would be taken from it
+            assert instance.run_launcher.check_run_worker_health(record).status == WorkerStatus.NOT_FOUND
+    finally:
+        by_hand.kill()
+        (site.folder / "go_on").touch()
+    assert site.server.until(first).status == "SUCCESS"
 
 
 def test_a_run_that_is_killed_fails_at_once_and_the_next_one_is_forked_again(site: Site) -> None:
