@@ -108,6 +108,19 @@ def test_rows_that_landed_in_a_refused_run_are_loaded_by_the_next(world: World) 
     assert world.ids() == [1, 2, 3, 4]
 
 
+def test_a_row_that_goes_while_its_batch_waits_is_removed_by_the_run_behind_that_which_loads_it(world: World) -> None:
+    project = detecting(world, {"max_share": 1})
+    world.put(rows(1, 2, 3))
+    world.run(project)
+    world.put(rows(1, 2, 3, 4, second=1))
+    world.run(project, only="landing")  # as if the run had died then
+    world.put(rows(1, 2, 3, second=1))
+    assert world.run(project).error is None
+    assert world.run(project).error is None
+    assert world.ids() == [1, 2, 3]
+    assert world.run(project).status == "nothing_new"
+
+
 def test_an_empty_key_set_is_no_division_by_zero(world: World) -> None:
     project = detecting(world, {"max_share": 0})
     world.put(pa.table({"id": pa.array([], pa.int64()), "at": pa.array([], pa.timestamp("us", "UTC"))}))
