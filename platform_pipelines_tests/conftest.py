@@ -31,6 +31,12 @@ def cases(record_property: Callable[[str, object], None]) -> Callable[[str, int]
 
 
 @pytest.fixture(autouse=True)
+def _counted(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    for what in counts.of_each(request.node.nodeid):
+        record_property(counts.PROPERTY, (what, 1))
+
+
+@pytest.fixture(autouse=True)
 def _secrets_of_one_test() -> Iterator[None]:
     """What a test makes secret is none in the next: each shows by itself what is masked, and ports are used again."""
     before = frozenset(secrets._forms)

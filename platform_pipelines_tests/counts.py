@@ -1,7 +1,11 @@
-"""How many cases each attack had: tests say it with the fixture ``cases``, the end of the suite shows the sums."""
+"""How many cases each attack had: tests say it with the fixture ``cases``, the end of the suite shows the sums.
+
+Where each test is a case, :data:`EACH` says of what.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +15,28 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 PROPERTY = "cases"
+_GATES = r"(unit/engine|unit/api|cli|orchestration)/.*::.*_(gate|held|released?|discard(ed)?|approv(es?|ed|al))(_|[[]|$)"
+#: tests whose name matches, each of them a case of an attack
+EACH = {
+    re.compile(rf"platform_pipelines_tests/{pattern}"): what
+    for pattern, what in {
+        _GATES: "tests of gates, and of batches released, discarded or approved",
+        r"secrets/": "tests with a canary for a secret",
+        r"hostile/test_(disks|names|sizes)\.py::": "tests of hostile names, values, disks and sizes",
+        r"property/test_fuzz\.py::": "fuzzers of readers",
+        r"integration/test_golden_values\.py::": "tests of PostgreSQL values, each value at each destination and setting",
+        r"integration/test_golden_texts\.py::": "tests of CSV and JSON Lines values, each at each destination and setting",
+        r"integration/test_schema_changes\.py::": "schema changes of tables, at three destinations",
+        r"integration/test_schema_changes_of_files\.py::": "schema changes of files, at two destinations",
+        r"integration/test_key_changes\.py::": "changes of a key, at three destinations",
+        r"property/test_documented_exceptions\.py::": "documented exceptions of incremental reads",
+    }.items()
+}
+
+
+def of_each(test: str) -> list[str]:
+    """The attacks of which a test is a case, by its id."""
+    return [what for pattern, what in EACH.items() if pattern.match(test)]
 
 
 def summed(reports: Iterable[Any]) -> dict[str, int]:
