@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 PROPERTY = "cases"
-_GATES = r"(unit/engine|unit/api|cli|orchestration)/.*::.*_(gate|held|released?|discard(ed)?|approv(es?|ed|al))(_|[[]|$)"
+_GATES = r"(unit/engine|unit/api|cli|orchestration)/.*::.*_(gate|held|released?|discard(ed)?|approv(es?|ed|al))(_|\[|$)"
 #: tests whose name matches, each of them a case of an attack
 EACH = {
     re.compile(rf"platform_pipelines_tests/{pattern}"): what
     for pattern, what in {
         _GATES: "tests of gates, and of batches released, discarded or approved",
         r"secrets/": "tests with a canary for a secret",
-        r"hostile/test_(disks|names|sizes)\.py::": "tests of hostile names, values, disks and sizes",
+        r"hostile/test_(disks|names|sizes)": "tests of hostile names, values, disks and sizes",
         r"property/test_fuzz\.py::": "fuzzers of readers",
         r"integration/test_golden_values\.py::": "tests of PostgreSQL values, each value at each destination and setting",
         r"integration/test_golden_texts\.py::": "tests of CSV and JSON Lines values, each at each destination and setting",
