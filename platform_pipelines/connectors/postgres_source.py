@@ -63,7 +63,7 @@ class PostgresQuery:
 
     def sql(self, window: Window) -> str:
         """The query for the rows of a window."""
-        expressions = [named(c.expression, c.name) for c in self.read]
+        expressions = [named(c.expression, name) for c, name in zip(self.read, _apart(self.read), strict=True)]
         return self.relation.select(expressions, window, self.families, POSTGRES)
 
     def estimated_rows(self, window: Window) -> int | None:
@@ -76,6 +76,16 @@ class PostgresQuery:
         wanted = expressions(sums, self.families, f"stream {self._name}")
         text = self.relation.select(wanted, window, self.families, POSTGRES)
         return Totals.of(sums, self._connection.execute(text.encode()).fetchone() or (0,))
+
+
+def _apart(columns: Sequence[SourceColumn]) -> list[str]:
+    """Names under which DuckDB, which minds no capitals, reads the columns; :func:`pages` gives them their own again."""
+    seen: set[str] = set()
+    names = []
+    for place, column in enumerate(columns):
+        names.append(f"{BOOKKEEPING}{place}" if column.name.lower() in seen else column.name)
+        seen.add(column.name.lower())
+    return names
 
 
 def column_names(connection: psycopg.Connection, table: TableName) -> list[str]:
