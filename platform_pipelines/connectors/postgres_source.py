@@ -79,7 +79,7 @@ class PostgresQuery:
 
 
 def _apart(columns: Sequence[SourceColumn]) -> list[str]:
-    """Names under which DuckDB, which minds no capitals, reads the columns; :func:`pages` gives them their own again."""
+    """Names by which DuckDB, which minds no capitals, reads the columns; :func:`pages` gives them back their own."""
     seen: set[str] = set()
     names = []
     for place, column in enumerate(columns):

@@ -14,6 +14,14 @@ from platform_pipelines.duck import DEFAULT_MEMORY
 from platform_pipelines.errors import ConnectError, PipelinesError, UnexpectedError
 from platform_pipelines.spec.oneline import one_line
 
+_ADVICE = "`pipelines run NAME "
+
+
+def advise(error: Exception, pipeline: str) -> None:
+    """Put the pipeline's name where the advice of an error says NAME: who raised it did not know it."""
+    ours = f"`pipelines run {pipeline} "
+    error.args = tuple(each.replace(_ADVICE, ours) if isinstance(each, str) else each for each in error.args)
+
 
 def as_ours(error: Exception, doing: str) -> PipelinesError:
     """The error as one of this package's; one that nobody foresaw is kept as the cause.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from platform_pipelines import duck
 from platform_pipelines.engine.askedwindow import resolve_window
 from platform_pipelines.engine.context import Context
-from platform_pipelines.engine.faults import as_ours
+from platform_pipelines.engine.faults import advise, as_ours
 from platform_pipelines.engine.holding import Holding
 from platform_pipelines.engine.landing import land
 from platform_pipelines.engine.loading import load
@@ -185,6 +185,7 @@ def recorded(context: Context, outcome: Outcome) -> Iterator[None]:
         if duck.interrupted(caught):
             raise KeyboardInterrupt from caught
         error = as_ours(caught, f"Feed {outcome.feed.id}")
+        advise(error, outcome.feed.pipeline)
         scrub(error)
         outcome.error = error
         if isinstance(error, GateClosed) and isinstance(error.validated, Validated):
@@ -199,6 +200,7 @@ def _try_load(context: Context, feed: Feed, name: str) -> Loaded | PipelinesErro
         return load(context, feed, name)
     except Exception as caught:  # noqa: BLE001 - kept as the cause: one destination must not stop the others
         error = as_ours(caught, f"Loading `{name}`")
+        advise(error, feed.pipeline)
         scrub(error)
         context.record("error", {"partition": feed.key, "destination": name, "error": mask(str(error))})
         return error

@@ -72,8 +72,9 @@ class Stage:
         except dg.Failure:
             raise
         except Exception as error:  # noqa: BLE001 - shown, masked, in the step's failure
-            from platform_pipelines.engine.faults import of_the_system
+            from platform_pipelines.engine.faults import advise, of_the_system
 
+            advise(error, feed.pipeline)
             return Outcome(feed, held(error), of_the_system(error, f"Feed {feed.id}") or error)
 
 

@@ -66,7 +66,7 @@ def test_a_key_of_the_table_without_a_new_epoch(world: World) -> None:
     report = world.run({}, key=("code",))
     assert {name for name, each in report.destinations.items() if each.status == "success"} == {"duck", "lake"}
     assert "The constraint 't_pkey' of out.t refuses a row: Key (id)=(1) already exists." in str(report.error)
-    assert "`pipelines run NAME --full-refresh --allow-destructive`" in str(report.error)
+    assert "`pipelines run p --full-refresh --allow-destructive`" in str(report.error)
     assert world.run({}, key=("code",), full_refresh=True, allow_destructive=True).status == "success"
     for name in TABLES:
         assert sorted(world.rows(name, ("id", "code"))) == [("1", "a"), ("1", "z"), ("2", "b")]
