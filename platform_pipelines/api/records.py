@@ -136,7 +136,8 @@ class RunRecords:
 
     def _entries(self) -> list[Entry]:
         """The run's record so far; each entry is read once."""
-        self._read += self.project.store.runs.entries(self.pipeline.name, self.token, skip=len(self._read))
+        last = self._read[-1].file if self._read else ""
+        self._read += self.project.store.runs.entries(self.pipeline.name, self.token, after=last)
         return self._read
 
 

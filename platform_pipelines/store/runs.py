@@ -54,6 +54,7 @@ class Entry:
         stage: ``begin``, ``landing``, ``validated``, ``load``, ``end`` or ``error``.
         at: seconds since 1970, UTC.
         body: what the stage has to say, JSON-ready.
+        file: name of its record; those of a run sort by time.
     """
 
     token: str
@@ -61,6 +62,7 @@ class Entry:
     stage: str
     at: float
     body: dict[str, Any]
+    file: str = ""
 
 
 class RunLog:
@@ -147,9 +149,10 @@ class RunLog:
             return None
         return next((p for p in self.pipelines() if (self._folder / p / token).is_dir()), None)
 
-    def entries(self, pipeline: str, token: str, skip: int = 0) -> list[Entry]:
-        """A run's stages, oldest first, without the first ``skip``; a record cut short by a crash is left out."""
-        return [entry for path in self._paths(pipeline, token)[skip:] if (entry := _entry(path)) is not None]
+    def entries(self, pipeline: str, token: str, after: str = "") -> list[Entry]:
+        """A run's stages behind the record ``after``, oldest first; a record cut short by a crash is left out."""
+        paths = (path for path in self._paths(pipeline, token) if path.name > after)
+        return [entry for path in paths if (entry := _entry(path)) is not None]
 
     def damaged(self, pipeline: str, token: str) -> list[Path]:
         """Records of a run that cannot be read: cut short by a crash, or changed since."""
@@ -173,4 +176,4 @@ def _entry(path: Path) -> Entry | None:
         return None
     if named is None or not isinstance(body, dict) or not _NEEDED.get(named[2], set()) <= body.keys():
         return None
-    return Entry(path.parent.name, path.parent.parent.name, named[2], int(named[1]) / 1e9, body)
+    return Entry(path.parent.name, path.parent.parent.name, named[2], int(named[1]) / 1e9, body, path.name)

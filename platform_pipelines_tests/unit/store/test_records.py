@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from platform_pipelines.store import Store, effects
-from platform_pipelines.store.runs import new_token
+from platform_pipelines.store.runs import RunLog, new_token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,6 +85,17 @@ def test_a_record_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
     runs.add("p", "pt-" + "0" * 26, "begin", {})
     (next((tmp_path / "s" / "_runs" / "p").iterdir()) / "99999999999999999999-end.json").write_text('{"sta')
     assert [entry.stage for entry in runs.entries("p", "pt-" + "0" * 26)] == ["begin"]
+
+
+def test_what_was_read_is_not_read_again_where_a_record_before_it_is_damaged(tmp_path: Path) -> None:
+    runs = RunLog(tmp_path)
+    for number in range(3):
+        runs.add("p", "pt-0000", "landing", {"number": number})
+    min((tmp_path / "p" / "pt-0000").glob("*.json")).write_bytes(b"{")
+    read = runs.entries("p", "pt-0000")
+    runs.add("p", "pt-0000", "landing", {"number": 3})
+    assert [entry.body["number"] for entry in read] == [1, 2]
+    assert [entry.body["number"] for entry in runs.entries("p", "pt-0000", after=read[-1].file)] == [3]
 
 
 def test_schema_versions_are_written_once_each(tmp_path: Path) -> None:
