@@ -19,6 +19,7 @@ from platform_pipelines.engine.report import Landed
 from platform_pipelines.engine.tally import Tally
 from platform_pipelines.engine.unmoved import unmoved
 from platform_pipelines.engine.unread import write_unread
+from platform_pipelines.engine.zones import zones_of
 from platform_pipelines.errors import CursorError
 from platform_pipelines.kernels import call
 from platform_pipelines.model import Offset
@@ -166,7 +167,7 @@ class Landing:
             )
             raise CursorError(msg)
         found = kind_of(schema.field(field).type)
-        windows.check_kind(found, cursor, self._extract.watermark, self._extract.stream.name)
+        windows.check_kind(found, cursor, self._extract.previous, self._extract.stream.name)
 
     def _watermark(self) -> Cursor | None:
         before, high = self._extract.watermark, self._boundary.high
@@ -201,6 +202,7 @@ class Landing:
             columns=self._boundary.columns,
             resume=resume,
             schema=self._known_schema(),
+            zones=zones_of(self._context.pipeline, self._schema, self._extract.previous),
         )
         if self._extract.kind == "window":
             manifest = dataclasses.replace(manifest, **unmoved(self._extract.previous))

@@ -13,6 +13,7 @@ from platform_pipelines.engine.boundary import Boundary
 from platform_pipelines.engine.context import stamp
 from platform_pipelines.engine.masking import unmasked
 from platform_pipelines.engine.offsets import highest_epoch
+from platform_pipelines.engine.zones import check_zones
 from platform_pipelines.errors import CursorError, SpecError, UsageError
 from platform_pipelines.model import Stream, Window
 
@@ -68,7 +69,9 @@ def decide(context: Context, log: FeedLog) -> Extract:
 
     Raises:
         UsageError: a window is asked for while the feed is due to be read anew.
+        CursorError: a zone is declared anew.
     """
+    check_zones(context, log, follows=_follows(context.pipeline))
     epoch = _epoch(context, log)
     previous = log.last(epoch)
     spec = context.pipeline
@@ -103,8 +106,18 @@ def tracked_cursor(spec: PipelineSpec) -> str | None:
     return spec.source.cursor.field if spec.source.cursor and spec.source.mode == "incremental" else None
 
 
+def _follows(spec: PipelineSpec) -> bool:
+    """Whether reads go on from a watermark."""
+    return tracked_cursor(spec) is not None and not rereads(spec)
+
+
 def preview_window(context: Context, feed: Feed, previous: Manifest | None) -> Window:
-    """The window that a run would read now, without opening an epoch."""
+    """The window that a run would read now, without opening an epoch.
+
+    Raises:
+        CursorError: a zone is declared anew.
+    """
+    check_zones(context, context.log(feed), follows=_follows(context.pipeline))
     starts_over = context.full_refresh or rereads(context.pipeline)
     return _window(context, feed, None if starts_over else previous)
 

@@ -117,6 +117,7 @@ def rewind(  # noqa: PLR0913 - one call, the rest by name
                     kind="rewind",
                     watermark=found.after,
                     schema=last.schema,
+                    zones=last.zones,
                     **_owed(last, target if target is not None and not _deleted_since(log, target) else None),
                 )
             )

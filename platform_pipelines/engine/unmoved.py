@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from platform_pipelines.store import Manifest
 
+_KEPT = ("complete", "watermark", "boundary", "columns", "resume", "zones")
+
 
 def unmoved(previous: Manifest | None) -> dict[str, Any]:
     """The fields of a manifest that say how far its feed has come, as ``previous`` has them."""
     if previous is None:
         return {}
-    fields = {name: getattr(previous, name) for name in ("complete", "watermark", "boundary", "columns", "resume")}
+    fields = {name: getattr(previous, name) for name in _KEPT}
     if not previous.complete:
         # the rest of the extract does not meet these rows again, yet its watermark counts them
         fields |= {"cursor_low": previous.cursor_low, "cursor_high": previous.cursor_high}

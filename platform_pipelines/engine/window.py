@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from platform_pipelines.cursor import Cursor, CursorKind, nanoseconds
+from platform_pipelines.engine.zones import CURSOR
 from platform_pipelines.errors import CursorError
 
 if TYPE_CHECKING:
     from platform_pipelines.spec import CursorSpec
+    from platform_pipelines.store import Manifest
 
 _NANOS = 1_000_000_000
 
@@ -65,16 +67,19 @@ def instant(cursor: Cursor, zone: ZoneInfo) -> int:
     return nanoseconds(text) - int(offset.total_seconds()) * _NANOS
 
 
-def check_kind(found: CursorKind, cursor: CursorSpec, watermark: Cursor | None, stream: str) -> None:
+def check_kind(found: CursorKind, cursor: CursorSpec, previous: Manifest | None, stream: str) -> None:
     """Make sure the cursor's type can be followed and is the one that was followed so far.
 
     Raises:
         CursorError: the type changed, or a naive timestamp has no declared zone.
     """
+    watermark = previous.watermark if previous else None
     if found == "timestamp" and cursor.timezone is None:
+        zone = previous.zones.get(CURSOR) if previous else None
+        known = f"; it was {zone} so far" if zone else ""
         msg = (
             f"Cursor `{cursor.field}` of stream `{stream}` is a timestamp without time zone. "
-            f"Say in which zone its values are: `cursor: {{field: {cursor.field}, timezone: UTC}}`."
+            f"Say in which zone its values are: `cursor: {{field: {cursor.field}, timezone: {zone or 'UTC'}}}`{known}."
         )
         raise CursorError(msg)
     if watermark is not None and watermark.kind != found:

@@ -85,6 +85,8 @@ class Manifest:
         schema: Arrow schema of the rows, for ``deletes`` of those before it;
             None for a batch of an unknown schema.
         replays: dead letters that this batch brought back.
+        zones: the IANA zones in which times without one were read, of the ``cursor`` and of the ``partition``;
+            empty where none decided, and in manifests from before zones were noted.
         run_id: the run that wrote it.
         token: that run's token.
         created_at: UTC, ISO 8601.
@@ -111,6 +113,7 @@ class Manifest:
     resume: Any = None
     schema: pa.Schema | None = None
     replays: tuple[dict[str, Any], ...] = ()
+    zones: dict[str, str] = field(default_factory=dict)
 
     @property
     def offset(self) -> Offset:
@@ -138,6 +141,7 @@ class Manifest:
         body |= {name: _cursor(getattr(self, name)) for name in _CURSORS}
         body |= {
             "format": FORMAT,
+            "zones": self.zones,
             "pipeline": self.feed.pipeline,
             "partition": self.feed.partition,
             "files": [asdict(file) for file in self.files],
@@ -163,7 +167,9 @@ class Manifest:
             checked(body, _KINDS)
             values: dict[str, Any] = {name: _tupled(body[name]) for name in _PLAIN}
             values |= {name: Cursor.from_json(body[name]) if body[name] else None for name in _CURSORS}
+            zones = checked(body.get("zones", {}), {})  # there are logs that were written before zones were noted
             return cls(
+                zones={name: str(zone) for name, zone in zones.items()},
                 feed=Feed(body["pipeline"], body["partition"]),
                 files=tuple(DataFile.from_json(file) for file in body["files"]),
                 rejects=DataFile.from_json(body["rejects"]) if body["rejects"] else None,
