@@ -1,11 +1,11 @@
 """Random histories of rows that go and come back, changed or not: the destination equals the source after every run.
 
-Nothing lands but what differs: a row is not landed twice because another one was found gone.
+Nothing lands but what differs: a row is not landed twice because another one was found gone. Where deletes are soft, rows
+that are gone stay as they were, and marked. Some histories go to tables in memory, some to DuckDB and to Parquet files.
 """
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import tempfile
 from dataclasses import dataclass, field
@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 
 from platform_pipelines.connectors.memory import MemoryConnector
 from platform_pipelines.errors import InvalidData
+from platform_pipelines.model import DELETED_AT
+from platform_pipelines_tests import tables
 from platform_pipelines_tests.examples import examples
-from platform_pipelines_tests.unit.engine.deleting import detecting, source
+from platform_pipelines_tests.unit.engine.deleting import MERGE, detecting, source
 from platform_pipelines_tests.unit.engine.world import World, at
 
 SCHEMA = pa.schema([("id", pa.int64()), ("at", pa.timestamp("us", "UTC")), ("v", pa.int64())])
@@ -35,6 +37,7 @@ class History:
 
     world: World
     lag: int
+    action: str
     rows: dict[int, Row] = field(default_factory=dict)
     gone: dict[int, Row] = field(default_factory=dict)
     highest: dict[int, int] = field(default_factory=dict)
@@ -58,26 +61,42 @@ class History:
 
     def run(self) -> None:
         cursor = {"field": "at", "on_missing": "include"} | ({"lag": f"{self.lag}s"} if self.lag else {})
-        project = detecting(self.world, source=source() | {"cursor": cursor})
-        now = self.expected()
-        before = self.loaded()
-        columns = list(zip(*(row.values() for row in now.values()), strict=True)) or [(), (), ()]
+        outs = [MERGE | {"name": name, "connector": name} for name in self.world.others] or [MERGE]
+        project = detecting(self.world, source=source(action=self.action) | {"cursor": cursor}, destinations=outs)
+        before, there = self.loaded(), self.expected()
+        columns = list(zip(*((number, *row) for number, row in there.items()), strict=True)) or [(), (), ()]
+        now = {number: (*row, False) for number, row in there.items()}
+        if self.action == "soft":
+            now |= {number: (*row[:2], True) for number, row in before.items() if number not in now}
         arrays = [pa.array(values, kind.type) for values, kind in zip(columns, SCHEMA, strict=True)]
         self.world.put(pa.table(arrays, schema=SCHEMA))
         report = self.world.run(project, allow_destructive=True)
         assert report.error is None
         assert self.loaded() == now
         differing = sum(before.get(number) != now.get(number) for number in {*before, *now})
-        assert sum(each.rows for each in report.destinations.values()) == differing
+        assert {each.rows for each in report.destinations.values()} == {differing}
         self.watermark = max([self.watermark, *(s for s, _ in self.rows.values() if s is not None)])
 
-    def expected(self) -> dict[int, dict[str, Any]]:
-        return {n: {"id": n, "at": None if s is None else at(s), "v": v} for n, (s, v) in self.rows.items()}
+    def expected(self) -> dict[int, tuple[Any, ...]]:
+        """The source's rows: cursor and version by number."""
+        return {n: (None if second is None else at(second), version) for n, (second, version) in self.rows.items()}
 
-    def loaded(self) -> dict[int, dict[str, Any]]:
-        with contextlib.suppress(InvalidData):  # there is no table yet
-            return {row["id"]: row for row in self.world.rows()}
+    def loaded(self) -> dict[int, tuple[Any, ...]]:
+        """Each destination's rows, all the same: cursor, version and whether they are marked, by number."""
+        mark = "_pipelines_deleted_at is not null" if self.action == "soft" else "false"
+        found = [tables.rows_of(kind, self.world.root, "", f'id, "at", v, {mark}') for kind in self.world.others] or [
+            _in_memory(self.world)
+        ]
+        assert all(rows == found[0] for rows in found)
+        return found[0]
+
+
+def _in_memory(world: World) -> tables.Rows:
+    try:
+        rows = MemoryConnector(space=world.space)._stored("out").to_pylist()
+    except InvalidData:  # there is no table yet
         return {}
+    return {row["id"]: (row["at"], row["v"], row.get(DELETED_AT) is not None) for row in rows}
 
 
 NUMBERS, AND_RUN = st.integers(0, 4), st.booleans()
@@ -92,12 +111,7 @@ STEPS = st.lists(
 )
 
 
-@pytest.mark.parametrize("lag", [0, 2])
-@settings(max_examples=examples(15), deadline=None)
-@given(steps=STEPS)
-def test_rows_that_go_and_come_back(lag: int, steps: list[tuple[Any, ...]]) -> None:
-    root = Path(tempfile.mkdtemp())
-    history = History(World(root), lag)
+def _play(history: History, steps: list[tuple[Any, ...]]) -> None:
     try:
         for and_run, name, *arguments in steps:
             getattr(history, name)(*arguments)
@@ -105,7 +119,23 @@ def test_rows_that_go_and_come_back(lag: int, steps: list[tuple[Any, ...]]) -> N
                 history.run()
         history.run()
         history.run()
-        assert history.loaded() == history.expected()
     finally:
         MemoryConnector.clear(history.world.space)
-        shutil.rmtree(root, ignore_errors=True)
+        shutil.rmtree(history.world.root, ignore_errors=True)
+
+
+@pytest.mark.parametrize("action", ["hard", "soft"])
+@pytest.mark.parametrize("lag", [0, 2])
+@settings(max_examples=examples(10), deadline=None)
+@given(steps=STEPS)
+def test_rows_that_go_and_come_back(lag: int, action: str, steps: list[tuple[Any, ...]]) -> None:
+    _play(History(World(Path(tempfile.mkdtemp())), lag, action), steps)
+
+
+@pytest.mark.parametrize("action", ["hard", "soft"])
+@settings(max_examples=examples(2), deadline=None)
+@given(steps=STEPS, lag=st.sampled_from([0, 2]))
+def test_rows_that_go_and_come_back_in_duckdb_and_parquet(action: str, lag: int, steps: list[tuple[Any, ...]]) -> None:
+    root = Path(tempfile.mkdtemp())
+    others = {kind: tables.connector(kind, root) for kind in ("duckdb", "parquet")}
+    _play(History(World(root, others=others), lag, action), steps)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 
-from platform_pipelines.connectors.duckdb import DuckDBConnector
 from platform_pipelines.connectors.memory import MemoryConnector
 from platform_pipelines.engine import RunRequest, run
 from platform_pipelines.errors import ConnectError, DeletesRefused
@@ -19,7 +17,6 @@ from platform_pipelines_tests.unit.engine.world import FEED, World, at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from platform_pipelines.model import Stream, Window
 
@@ -126,47 +123,6 @@ def test_an_empty_key_set_is_no_division_by_zero(world: World) -> None:
     world.put(pa.table({"id": pa.array([], pa.int64()), "at": pa.array([], pa.timestamp("us", "UTC"))}))
     assert world.run(project).error is None
     assert world.run(project).error is None
-
-
-def test_soft_deletes_mark_rows_and_unmark_those_that_come_back(world: World, tmp_path: Path) -> None:
-    path = tmp_path / "out.duckdb"
-    project = detecting(world, {"action": "soft"})
-    database = DuckDBConnector(type="duckdb", path=path)
-    project.connectors["mem"] = Both(space=world.space, database=database)
-    world.put(rows(1, 2, 3))
-    world.run(project)
-    assert _marks(path) == {1: False, 2: False, 3: False}
-    world.put(rows(1, 3))
-    assert world.run(project).error is None
-    assert _marks(path) == {1: False, 2: True, 3: False}
-    first = _marked_at(path)
-    assert world.run(project).status == "nothing_new"
-    assert _marked_at(path) == first
-    world.put(rows(1, 2, 3, second=10))
-    world.run(project)
-    assert _marks(path) == {1: False, 2: False, 3: False}
-
-
-class Both(MemoryConnector):
-    """Read from memory, loaded into DuckDB."""
-
-    database: DuckDBConnector
-
-    def offset(self, feed: Any, table: str) -> Any:
-        return self.database.offset(feed, table)
-
-    def load(self, load: Any, batches: Any) -> Any:
-        return self.database.load(load, batches)
-
-
-def _marks(path: Path) -> dict[int, bool]:
-    with duckdb.connect(str(path), read_only=True) as connection:
-        return dict(connection.execute("select id, _pipelines_deleted_at is not null from out").fetchall())
-
-
-def _marked_at(path: Path) -> Any:
-    with duckdb.connect(str(path), read_only=True) as connection:
-        return connection.execute("select max(_pipelines_deleted_at)::varchar from out").fetchall()
 
 
 def test_every_destination_applies_deletes_at_its_own_pace(world: World) -> None:

@@ -6,21 +6,16 @@ import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 
 from platform_pipelines import durable
-from platform_pipelines.connectors.duckdb import DuckDBConnector
 from platform_pipelines.engine import retention, rewinding
 from platform_pipelines.engine.context import utc_now
 from platform_pipelines_tests.unit.engine.deleting import MERGE, detecting, rows, source
-from platform_pipelines_tests.unit.engine.test_deletes import Both
 from platform_pipelines_tests.unit.engine.world import FEED, World, at
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from platform_pipelines.engine import Project, RunReport
 
 Rows = list[dict[str, Any]]
@@ -148,18 +143,6 @@ def test_behind_a_rename_and_a_mask(world: World) -> None:
         world.put(rows(*ids))
         assert world.run(project).error is None
         assert sorted(row["number"] for row in world.rows()) == list(ids)
-
-
-def test_the_mark_of_a_soft_delete_is_taken_off(world: World, tmp_path: Path) -> None:
-    path = tmp_path / "out.duckdb"
-    project = detecting(world, {"action": "soft"})
-    project.connectors["mem"] = Both(space=world.space, database=DuckDBConnector(type="duckdb", path=path))
-    for ids in ((1, 2, 3), (1, 2), (1, 2, 3), (1, 2), (1, 2, 3)):
-        world.put(rows(*ids))
-        assert world.run(project).error is None
-        with duckdb.connect(str(path), read_only=True) as connection:
-            found = connection.execute("select id from out where _pipelines_deleted_at is null order by id").fetchall()
-        assert found == [(number,) for number in ids]
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

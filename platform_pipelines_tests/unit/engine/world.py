@@ -18,6 +18,7 @@ from platform_pipelines.store import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from platform_pipelines.connectors.base import Connector
     from platform_pipelines.engine import RunReport
 
 
@@ -28,10 +29,11 @@ def at(second: float, day: int = 1) -> dt.datetime:
 
 @dataclass
 class World:
-    """A project whose source and destinations are tables in memory."""
+    """A project whose source is a table in memory, as are its destinations unless there are ``others``."""
 
     root: Path
     space: str = field(default_factory=lambda: uuid.uuid4().hex)
+    others: dict[str, Connector] = field(default_factory=dict)
 
     def put(self, rows: list[dict[str, Any]] | pa.Table, stream: str = "rows") -> None:
         if isinstance(rows, list):
@@ -59,10 +61,11 @@ class World:
         }
         config |= changes
         connectors = {"mem": ConnectorSpec("mem", "memory", {"type": "memory", "space": self.space}, None, None)}
+        connectors |= {name: ConnectorSpec(name, each.type, {}, None, None) for name, each in self.others.items()}
         catalog = Catalog(self.root, self.root, connectors)
         spec = pipeline_from_config(config, catalog, capabilities)
         catalog = Catalog(self.root, self.root, connectors, {spec.name: spec})
-        return Project(catalog=catalog, store=Store("store", self.root), root=self.root)
+        return Project(catalog, Store("store", self.root), self.root, dict(self.others))
 
     def context(self, project: Project | None = None, **options: Any) -> Context:
         project = project or self.project()
