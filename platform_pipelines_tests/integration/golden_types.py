@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: what arrives in Arrow for a date and a timestamp that is infinite
+DAYS, MICROSECONDS = str(2**31 - 1), str(2**63 - 1)
+
 
 @dataclass(frozen=True)
 class Value:
