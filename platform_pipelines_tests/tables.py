@@ -36,6 +36,8 @@ def connector(kind: str, root: Path, dsn: str = "") -> Connector:
 def rows_of(kind: str, root: Path, dsn: str, columns: str, table: str = "out") -> Rows:
     """Rows of a table by the first of the columns, an SQL expression each; empty where there is no table yet.
 
+    A table's name is as SQL has it, quoted where that is needed, a folder's as it is.
+
     Raises:
         AssertionError: a key stands twice.
     """
@@ -62,4 +64,8 @@ def _query(kind: str, root: Path, dsn: str, columns: str, table: str) -> list[tu
         return []
     with duckdb.connect(str(root / "out.duckdb"), read_only=True) as database:
         known = {name for (name,) in database.execute("select table_name from duckdb_tables()").fetchall()}
-        return database.execute(f"select {columns} from {table}").fetchall() if table in known else []
+        return database.execute(f"select {columns} from {table}").fetchall() if _name(table) in known else []
+
+
+def _name(table: str) -> str:
+    return table[1:-1].replace('""', '"') if table.startswith('"') else table
