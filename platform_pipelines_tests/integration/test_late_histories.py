@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import random
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
 from platform_pipelines_tests.examples import examples
 from platform_pipelines_tests.integration.test_late_rows import World, world
+from platform_pipelines_tests.torture.seeds import seeded
+
+if TYPE_CHECKING:
+    import random
 
 __all__ = ["world"]
 
@@ -51,9 +55,9 @@ class Writers:
         self._held = {row: holder for row, holder in self._held.items() if holder != chosen}
 
 
-@pytest.mark.parametrize("seed", range(examples(4)))
-def test_every_row_arrives_whenever_its_transaction_ends(world: World, seed: int) -> None:
-    draw = random.Random(seed)  # noqa: S311 - no secret
+@pytest.mark.parametrize("number", range(examples(4)))
+def test_every_row_arrives_whenever_its_transaction_ends(world: World, number: int) -> None:
+    _, draw = seeded(f"late history {number}")
     with ExitStack() as stack:
         writers = Writers(world, draw, stack)
         for _ in range(_STEPS):

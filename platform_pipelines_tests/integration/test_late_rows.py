@@ -79,6 +79,19 @@ def test_rows_of_a_transaction_held_open_across_runs_arrive(world: World) -> Non
     assert world.run().status == "nothing_new"
 
 
+def test_rows_from_the_future_wait_and_hold_nothing_up(world: World) -> None:
+    """A writer's clock is ahead, then set right: the watermark has never been there."""
+    world.admin.execute("insert into t (id) values (1); insert into t (id, at) values (2, now() + interval '1 hour')")
+    assert world.run().error is None
+    assert world.loaded() == [(1, "a")]
+    world.admin.execute("insert into t (id) values (3)")
+    assert world.run().error is None
+    assert world.loaded() == [(1, "a"), (3, "a")]
+    world.admin.execute("update t set at = now(), v = 'set right' where id = 2")
+    assert world.run().error is None
+    assert world.loaded() == world.source()
+
+
 def test_a_first_run_that_finds_no_rows_makes_the_table(world: World) -> None:
     """It used to fail at every destination, for want of columns."""
     report = world.run()

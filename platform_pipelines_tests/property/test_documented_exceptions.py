@@ -46,6 +46,29 @@ def test_a_row_that_commits_later_than_lag_reaches_waits_for_a_full_refresh(
     assert source.loaded() == source.source()
 
 
+@pytest.mark.parametrize(("ahead", "arrives"), [(LAG, True), (LAG + MINUTE, False)])
+def test_rows_of_a_clock_that_was_ahead_and_is_set_right_wait_until_it_has_caught_up(
+    history: Callable[..., History], ahead: dt.timedelta, *, arrives: bool
+) -> None:
+    source = history()
+    _put(source, 1, FAR + ahead, "from the future")
+    source.run()
+    _put(source, 2, FAR, "set right")
+    _put(source, 3, FAR + MINUTE, "a minute later")
+    source.run()
+    assert (2 in source.loaded(), 3 in source.loaded()) == (arrives, True)
+    _put(source, 1, FAR + ahead - MINUTE, "changed since")
+    source.run()
+    assert _values(source)[1] == "from the future", "its cursor went back"
+    _put(source, 1, FAR + ahead + MINUTE, "caught up")
+    _put(source, 4, FAR + ahead + MINUTE, "caught up")
+    source.run()
+    values = _values(source)
+    assert (values[1], values[4], 2 in values) == ("caught up", "caught up", arrives)
+    source.run(full_refresh=True)
+    assert source.loaded() == source.source()
+
+
 def test_a_change_with_an_older_cursor_gives_way(history: Callable[..., History]) -> None:
     source = history()
     _put(source, 1, FAR, "new")
