@@ -36,14 +36,16 @@ class World:
             "create table t (id int primary key, day date, at timestamptz default now(), v text default 'a')"
         )
 
-    def run(self, dsn: str | None = None, **changes: Any) -> RunReport:
+    def run(self, dsn: str | None = None, request: dict[str, Any] | None = None, **changes: Any) -> RunReport:
         connectors = {"app": PostgresConnector(dsn=dsn or self.dsn), "out": MemoryConnector(space=self.space)}
         declared = {name: ConnectorSpec(name, each.type) for name, each in connectors.items()}
         source = {"connector": "app", "stream": "t", "mode": "incremental", "cursor": {"field": "at"}}
         config = {"name": "p", "source": source | changes.pop("source", {}), "destinations": [OUT]} | changes
         spec = pipeline_from_config(config, Catalog(self.root, self.root, declared), capabilities)
         catalog = Catalog(self.root, self.root, declared, {"p": spec})
-        return run(Project(catalog, Store("store", self.root), self.root, connectors), RunRequest("p"))
+        return run(
+            Project(catalog, Store("store", self.root), self.root, connectors), RunRequest("p", **(request or {}))
+        )
 
     def loaded(self) -> list[tuple[int, str]]:
         if "out" not in {stream.name for stream in MemoryConnector(space=self.space).streams()}:
