@@ -126,7 +126,7 @@ def _play(history: History, steps: list[tuple[Any, ...]]) -> None:
 
 @pytest.mark.parametrize("action", ["hard", "soft"])
 @pytest.mark.parametrize("lag", [0, 2])
-@settings(max_examples=examples(10), deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(steps=STEPS)
 def test_rows_that_go_and_come_back(lag: int, action: str, steps: list[tuple[Any, ...]]) -> None:
     _play(History(World(Path(tempfile.mkdtemp())), lag, action), steps)

@@ -22,7 +22,7 @@ from platform_pipelines.connectors.registry import capabilities
 from platform_pipelines.engine import RunRequest, reset, run
 from platform_pipelines.engine.project import Project
 from platform_pipelines.errors import ConnectError
-from platform_pipelines.model import Page
+from platform_pipelines.model import DELETED_AT, Page
 from platform_pipelines.spec import Catalog, ConnectorSpec, pipeline_from_config
 from platform_pipelines.store import Store
 from platform_pipelines_tests.examples import examples
@@ -79,6 +79,7 @@ class Expected:
     landed: list[Version] = field(default_factory=list)
     known: dict[int, Version] = field(default_factory=dict)
     merged: dict[int, Version] = field(default_factory=dict)
+    gone: dict[int, Version] = field(default_factory=dict)
     anew: bool = True
 
     @property
@@ -91,7 +92,7 @@ class Expected:
         """Every version that was not there at the last read."""
         low = self.low
         if self.anew:
-            self.landed, self.known, self.merged, self.anew = [], {}, {}, False
+            self.landed, self.known, self.merged, self.gone, self.anew = [], {}, {}, {}, False
         met = {n: row for n, row in rows.items() if low is None or row[1] is None or row[1] >= low}
         self.landed += [row for n, row in met.items() if self.known.get(n) != row]
         self.known |= met
@@ -102,18 +103,20 @@ class Expected:
         self.merged |= rows
 
     def forget(self, rows: dict[int, Version]) -> None:
-        """Keys that the source does not have any more."""
+        """Keys that the source does not have any more; none comes back."""
+        self.gone |= {number: row for number, row in self.merged.items() if number not in rows}
         self.merged = {number: row for number, row in self.merged.items() if number in rows}
 
 
 class Engine(RuleBasedStateMachine):
     """One pipeline; its source and destinations change, break and come late."""
 
-    @initialize(partitioned=st.booleans(), mode=st.sampled_from(["append", "merge", "detect"]))
+    @initialize(partitioned=st.booleans(), mode=st.sampled_from(["append", "merge", "hard", "soft"]))
     def begin(self, *, partitioned: bool, mode: str) -> None:
         self.root = Path(tempfile.mkdtemp())
         self.space = self.root.name
-        self.partitioned, self.appending, self.detecting = partitioned, mode == "append", mode == "detect"
+        self.partitioned, self.appending = partitioned, mode == "append"
+        self.action = mode if mode in {"hard", "soft"} else None
         self.rows: dict[int, Version] = {}
         self.highest: dict[int, int] = {}
         self.count = 0
@@ -209,7 +212,7 @@ class Engine(RuleBasedStateMachine):
         for key in keys or self.feeds:
             rows = {n: row for n, row in self.rows.items() if self._feed(n) is self.feeds[key]}
             self.feeds[key].land(rows)
-            if self.detecting:
+            if self.action:
                 self.feeds[key].forget(rows)
         if breaks == "no":
             assert report.error is None
@@ -231,24 +234,28 @@ class Engine(RuleBasedStateMachine):
     def _check(self, keys: tuple[str, ...] | None) -> None:
         chosen = [self.feeds[key] for key in keys or self.feeds]
         if self.appending:
-            expected = Counter(row for feed in chosen for row in feed.landed)
+            expected = Counter((*row, False) for feed in chosen for row in feed.landed)
         else:
-            expected = Counter(row for feed in chosen for row in feed.merged.values())
+            expected = Counter((*row, False) for feed in chosen for row in feed.merged.values())
+        if self.action == "soft":
+            expected += Counter((*row, True) for feed in chosen for row in feed.gone.values())
         for name in self.targets:
             found = Counter(row for row in self._loaded(name) if self._feed(row[0]) in chosen)
             assert found == expected, name
 
-    def _loaded(self, name: str) -> list[Version]:
+    def _loaded(self, name: str) -> list[tuple[int, int | None, str, bool]]:
+        """Rows, and whether they are marked as deleted."""
         if name == "first":
-            table = MemoryConnector(space=self.space).table("first")
-            return [(row["id"], row["at"], row["v"]) for row in table.to_pylist()]
+            rows = MemoryConnector(space=self.space)._stored("first").to_pylist()
+            return [(row["id"], row["at"], row["v"], row.get(DELETED_AT) is not None) for row in rows]
         with duck.connect(self.root / "out.duckdb" if name == "duckdb" else None) as connection:
             files = list((self.root / "lake" / "folder").glob("*.parquet"))
             if name == "folder" and not files:
                 return []
             listed = ", ".join(duck.literal(str(path)) for path in files)
             source = "duckdb" if name == "duckdb" else f"read_parquet([{listed}])"
-            return connection.execute(f'select id, "at", v from {source}').fetchall()
+            mark = f"{DELETED_AT} is not null" if self.action == "soft" else "false"
+            return connection.execute(f'select id, "at", v, {mark} from {source}').fetchall()
 
     def _project(self, *, pages: int | None = None, breaks: Break = "no") -> Project:
         config: dict[str, Any] = {
@@ -266,8 +273,8 @@ class Engine(RuleBasedStateMachine):
                 for name in sorted(self.targets)
             ],
         }
-        if self.detecting:
-            config["source"]["deletes"] = {"detect": "key_difference", "max_share": 1, "action": "hard"}
+        if self.action:
+            config["source"]["deletes"] = {"detect": "key_difference", "max_share": 1, "action": self.action}
         if self.partitioned:
             config["partitions"] = {"by": "value", "field": "region", "values": list(REGIONS)}
         connectors: dict[str, Connector] = {
