@@ -50,7 +50,10 @@ class TimePartitions(Frozen):
     field: Text = Field(description="Date or timestamp column that says where a row belongs.")
     start: Text = Field(description="The first partition begins here or, if this is within a period, after it.")
     end: Text | None = Field(default=None, description="Partitions begin before this; open if not given.")
-    timezone: Zone = Field(default="UTC", description="IANA zone in which periods begin.")
+    timezone: Zone = Field(
+        default="UTC",
+        description="IANA zone in which periods begin; a new one needs `--full-refresh` if `field` holds instants.",
+    )
     lookback: Count = Field(default=1, description="How many earlier partitions a scheduled run includes.")
     detect_changes: Flag = Field(default=False, description="Ask the source which partitions changed and run those.")
 

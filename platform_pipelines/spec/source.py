@@ -20,7 +20,9 @@ class CursorSpec(Frozen):
     lag: Seconds = Field(default=0.0, description="How far below the watermark each read begins again.")
     initial: CursorText | None = Field(default=None, description="Where the first read begins; all rows if not given.")
     on_missing: OnMissing = Field(default="fail", description="What happens to rows whose cursor is NULL.")
-    timezone: Zone | None = Field(default=None, description="IANA zone of cursor values that carry none.")
+    timezone: Zone | None = Field(
+        default=None, description="IANA zone of cursor values that carry none; a new one needs `--full-refresh`."
+    )
 
 
 class DeletesSpec(Frozen):
