@@ -67,6 +67,22 @@ def test_bombs_are_refused(drop: Drop, monkeypatch: pytest.MonkeyPatch, name: st
         drop.read(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [
+        ("a.csv.gz", gzip.compress(bytes(16 << 20)) * 17),
+        ("a.csv.zst", pa.Codec("zstd").compress(bytes(16 << 20), asbytes=True) * 17),
+    ],
+    ids=["gzip", "zstd"],
+)
+def test_a_bomb_is_refused_at_the_limit_that_is_shipped(drop: Drop, name: str, packed: bytes) -> None:
+    """272 MiB, made of pieces of 16 MiB that follow one another; what may be unpacked freely ends at 256 MiB."""
+    drop.put(name, packed)
+    assert len(packed) < 1 << 20
+    with pytest.raises(InvalidData, match=f"{name} unpacks to more than 268435456 bytes from {len(packed)}: taken"):
+        drop.read(name)
+
+
 @pytest.mark.parametrize("name", ["../a.csv", "/etc/passwd", "x/../../a.csv", "", "a\\b.csv"])
 def test_names_that_lead_out_of_the_root_are_refused(drop: Drop, name: str) -> None:
     with pytest.raises(InvalidData, match="must be a relative path under the root"):
