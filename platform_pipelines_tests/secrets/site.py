@@ -126,14 +126,14 @@ class Site:
         return [f"{place_of}: {found}" for place_of, text in self.everything() if (found := leak(text)) is not None]
 
 
-def leak(text: str) -> str | None:
+def leak(text: str, core: str = CORE) -> str | None:
     """Where a canary shows in a text, in whatever form; None where it does not."""
     for form in (text, unquote_plus(text)):
-        if (start := form.find(CORE)) >= 0:
+        if (start := form.find(core)) >= 0:
             return form[max(0, start - 200) : start + 100]
     for match in _BASE64.finditer(text):
         for skipped in range(4):
-            if CORE.encode() in _decoded(match[0][skipped:].rstrip("=")):
+            if core.encode() in _decoded(match[0][skipped:].rstrip("=")):
                 return text[max(0, match.start() - 200) : match.end() + 100]
     return None
 

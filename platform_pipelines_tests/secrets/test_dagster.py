@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
@@ -15,41 +15,18 @@ from platform_pipelines.engine import open_project
 from platform_pipelines.orchestration.build import project_definitions
 from platform_pipelines.orchestration.failures import masked
 from platform_pipelines.spec.secrets import register
-from platform_pipelines_tests.api_server import Answer, ApiServer
-from platform_pipelines_tests.secrets.site import NASTY, PLAIN, leak, shown
-from platform_pipelines_tests.secrets.test_failure_paths import echo
+from platform_pipelines_tests.secrets.deployment import MARKER, SUCCEED, declare, forget_the_module, run_all
+from platform_pipelines_tests.secrets.rendered import View, look
+from platform_pipelines_tests.secrets.site import NASTY, leak, shown
+from platform_pipelines_tests.ui.browser import chromium
 from platform_pipelines_tests.ui.server import dagster_home, served
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from platform_pipelines_tests.api_server import ApiServer
     from platform_pipelines_tests.secrets.site import Site
 
-#: a function of the user's that fails with the secret in its mouth, in every link of a chain
-MODULE = f"""
-def fail(frame):
-    try:
-        raise KeyError({PLAIN!r})
-    except KeyError as error:
-        raise ValueError("no " + {PLAIN!r}) from error
-"""
-STREAMS = {"refused": {"path": "/refused"}, "good": {"path": "/good", "records": "items"}}
-PIPELINES: dict[str, dict[str, Any]] = {
-    "refused": {"source": {"connector": "api", "stream": "refused"}},
-    "function": {"source": {"connector": "api", "stream": "good"}, "transforms": [{"function": "of_a_user:fail"}]},
-    "skipped": {
-        "source": {"connector": "api", "stream": "good"},
-        "transforms": [{"function": "of_a_user:fail", "required": False}],
-    },
-    "salted": {
-        "source": {"connector": "api", "stream": "good"},
-        "transforms": [{"mask": {"name": {"how": "tokenize", "salt": "${env://CANARY}"}}}],
-        "quality": {"profile": True, "rules": [{"type": "range", "field": "id", "min": 5, "severity": "warning"}]},
-    },
-    "loading": {"source": {"connector": "api", "stream": "good"}, "destinations": [{"connector": "pg", "table": "t"}]},
-    "changes": {
-        "source": {"connector": "pg", "stream": "t", "mode": "incremental", "cursor": {"field": "at"}},
-        "partitions": {"by": "value", "field": "region", "values": ["eu"], "detect_changes": True},
-    },
-}
 ENTRY = """label description ... on TextMetadataEntry { text } ... on MarkdownMetadataEntry { mdStr }
   ... on JsonMetadataEntry { jsonString } ... on TableMetadataEntry { table { records } }"""
 ERROR = "className message stack errorChain { isExplicitLink error { className message stack } }"
@@ -74,51 +51,68 @@ LOGS = f"""query($run: ID!) {{ logsForRun(runId: $run) {{ ... on EventConnection
 
 @pytest.fixture
 def deployment(site: Site, api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> Site:
-    monkeypatch.setenv("CANARY", PLAIN)
-    monkeypatch.delenv("DAGSTER_HOME", raising=False)
-    monkeypatch.syspath_prepend(site.root)
-    (site.root / "of_a_user.py").write_text(MODULE, encoding="utf-8")
-    api.serve("/refused", lambda asked: Answer(status=401, json=echo(asked)))
-    api.serve("/good", Answer(json={"items": [{"id": 1, "name": "ada"}]}))
-    auth = {"type": "bearer", "token": "${env://CANARY}"}
-    connectors = {
-        "api": {"type": "rest", "base_url": api.url, "auth": auth, "retries": {"max": 0}, "streams": STREAMS},
-        "pg": {"type": "postgres", "dsn": "postgresql://me:${env://CANARY}@127.0.0.1:1/db"},
-        "out": {"type": "files", "root": "out"},
-    }
-    for name, body in PIPELINES.items():
-        common = {"name": name, "destinations": [{"connector": "out", "table": name}], "retries": {"max": 0}}
-        site.declare(connectors, common | body)
-        (site.root / "defs/p.yaml").rename(site.root / f"defs/{name}.yaml")
+    declare(site, api, monkeypatch)
     return site
+
+
+def views(runs: Mapping[str, str]) -> list[View]:
+    """The pages that tell of the deployment, the runs given by their ids."""
+    code = "/locations/platform_pipelines.definitions"
+    failed = "STEP_FAILURE"
+    return [
+        View("/runs", ("Manually launched", "sending"), marked=True),
+        View(f"/runs/{runs['refused']}", (failed, "The credentials are refused")),
+        View(f"/runs/{runs['function']}", (failed, "ValueError: no ***"), marked=True),
+        View(f"/runs/{runs['function']}", ("events.Failure",), ("View full message",), marked=True),
+        View(f"/runs/{runs['skipped']}", ("RUN_SUCCESS", "ValueError: no ***"), marked=True),
+        View(f"/runs/{runs['loading']}", (failed, "cannot be reached")),
+        View(f"/runs/{runs['sending']}", (failed, "The credentials are refused")),
+        View(f"/runs/{runs['asking']}", (failed, "cannot be reached")),
+        View(f"/runs/{runs['changes']}", (failed, "cannot be reached")),
+        View(f"/runs/{runs['salted']}", ("packed", "quoted"), ("View tags and config",), marked=True),
+        View("/assets/salted/landing?view=events", ("rows_landed",)),
+        View("/assets/salted/landing?view=overview", (f"{MARKER} of salted.", "Latest materialization"), marked=True),
+        View("/assets/salted/validated?view=checks", ("1 of 1 rows failed", "sample")),
+        View("/assets/function/validated?view=overview", (f"{MARKER} of function.", "Failed"), marked=True),
+        View("/deployment/locations", ("platform_pipelines.definitions", "Loaded")),
+        View(code, ("module_name", "working_directory")),
+        *(View(f"{code}/resources/{name}", ("ConnectorResource", f'"{name}"')) for name in ("api", "pg")),
+        View(f"{code}/jobs/salted", ("Description", f"{MARKER} of salted."), marked=True),
+        View(f"{code}/jobs/salted/playground", ("salted__landing", "No errors")),
+        View(f"{code}/schedules/salted_schedule", ("Runs `salted` at 0 0 1 1 *",)),
+        View(f"{code}/sensors/changes_changes", ("SensorExecutionError",), ("Preview tick result", "Continue")),
+    ]
 
 
 def test_what_is_stored_and_what_the_web_server_says(deployment: Site) -> None:
     home = dagster_home(deployment.root)
     definitions = project_definitions(open_project(deployment.root / "defs"))
-    runs = {}
     with dg.DagsterInstance.from_config(str(home)) as instance:
-        for name in PIPELINES:
-            key = {"partition_key": "eu"} if name == "changes" else {}
-            job = definitions.resolve_job_def(name)
-            runs[name] = job.execute_in_process(instance=instance, raise_on_error=False, **key)
+        runs = run_all(definitions, instance)
         context = dg.build_sensor_context(instance, definitions=definitions)
         with pytest.raises(dg.Failure) as caught:
             definitions.resolve_sensor_def("changes_changes").evaluate_tick(context)
         assert "cannot be reached" in str(caught.value.description)
         assert leak(shown(caught.value)) is None
         deployment.said += [str(entry) for run in runs.values() for entry in instance.all_logs(run.run_id)]
-    assert {name for name, run in runs.items() if run.success} == {"skipped", "salted"}
+    assert {name for name, run in runs.items() if run.success} == SUCCEED
+    ids = {name: run.run_id for name, run in runs.items()}
     with served(deployment.root, dict(os.environ) | {"PIPELINES_DEFS": str(deployment.root / "defs")}) as address:
         deployment.said += [fetched(f"{address}/"), *(ask(address, query) for query in QUERIES)]
-        logs = {name: ask(address, LOGS, run=run.run_id) for name, run in runs.items()}
+        logs = {name: ask(address, LOGS, run=run) for name, run in ids.items()}
+        seen = look(address, views(ids)) if chromium() else {}
     assert "The credentials are refused" in logs["refused"]
     assert "ValueError: no ***" in logs["function"] + logs["skipped"]
     deployment.said += logs.values()
-    (deployment.root / "of_a_user.py").unlink()
-    for path in deployment.root.rglob("of_a_user*.pyc"):
-        path.unlink()
+    forget_the_module(deployment)
     assert deployment.leaks() == []
+    if not seen:
+        pytest.skip("nothing leaks but in pages, which were not drawn: no chromium (Debian: apt-get install chromium)")
+    for view, told in seen.items():
+        assert (view, leak(told.drawn), leak(told.sent)) == (view, None, None)
+        if view.marked:  # a canary in its place would have been seen
+            assert leak(told.drawn, MARKER) is not None, view
+            assert leak(told.sent, MARKER) is not None, view
 
 
 def ask(address: str, query: str, **variables: str) -> str:
