@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -10,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from platform_pipelines.spec import secrets
-from platform_pipelines_tests import counts
+from platform_pipelines_tests import counts, locales
 from platform_pipelines_tests.servers import postgres
 
 if TYPE_CHECKING:
@@ -47,9 +49,18 @@ def _secrets_of_one_test() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres_dsn() -> Iterator[str]:
+def locale_folder() -> Iterator[Path]:
+    """Where locales may be compiled into, for all to read; the tests' PostgreSQL server looks for its own there too."""
+    with tempfile.TemporaryDirectory(prefix="locales-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(locale_folder: Path) -> Iterator[str]:
     """DSN of a PostgreSQL server's database ``postgres``; the server lives as long as the test session."""
-    with postgres() as dsn:
+    with postgres(locales.variables(locale_folder)) as dsn:
         yield dsn
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 import psycopg
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
@@ -37,18 +37,24 @@ _SETTINGS = {
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[str]:
+def postgres(variables: Mapping[str, str] | None = None) -> Iterator[str]:
     """A PostgreSQL server of its own on a free loopback port; yields the DSN of its database ``postgres``."""
-    with PostgresServer() as server:
+    with PostgresServer(variables) as server:
         yield server.dsn
 
 
 class PostgresServer:
     """A PostgreSQL server that can be killed and started again; context manager.
 
+    Args:
+        variables: of the environment, beside those that every server has.
+
     Attributes:
         dsn: of its database ``postgres``; its port may change with each start.
     """
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self._variables = _environment() | dict(variables or {})
 
     def __enter__(self) -> Self:
         self._root = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -56,7 +62,7 @@ class PostgresServer:
             self._owner = _owner(self._root)
             self._binaries = _binaries(self._root, reachable=bool(self._owner))
             options = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"]
-            _run([self._binaries / "initdb", "-D", self._root / "data", *options], self._owner)
+            _run([self._binaries / "initdb", "-D", self._root / "data", *options], self._variables, self._owner)
             self.start()
         except BaseException:
             shutil.rmtree(self._root, ignore_errors=True)
@@ -74,7 +80,7 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it on the data that are there."""
-        self._process, port = _start(self._binaries, self._root, self._owner)
+        self._process, port = _start(self._binaries, self._root, self._variables, self._owner)
         self._watch = _watch(self._process.pid)
         self.dsn = f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
@@ -128,8 +134,8 @@ def _binaries(root: Path, *, reachable: bool) -> Path:
     return root / "pginstall" / "bin"
 
 
-def _run(command: list[Any], owner: dict[str, Any]) -> None:
-    done = subprocess.run(command, cwd="/", env=_environment(), capture_output=True, text=True, check=False, **owner)
+def _run(command: list[Any], variables: dict[str, str], owner: dict[str, Any]) -> None:
+    done = subprocess.run(command, cwd="/", env=variables, capture_output=True, text=True, check=False, **owner)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -139,7 +145,9 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _start(binaries: Path, root: Path, owner: dict[str, Any]) -> tuple[subprocess.Popen[bytes], int]:
+def _start(
+    binaries: Path, root: Path, variables: dict[str, str], owner: dict[str, Any]
+) -> tuple[subprocess.Popen[bytes], int]:
     """Start the server; another free port is tried if somebody took the first one meanwhile."""
     for _ in range(3):
         port = free_port()
@@ -149,7 +157,7 @@ def _start(binaries: Path, root: Path, owner: dict[str, Any]) -> tuple[subproces
             process = subprocess.Popen(
                 [binaries / "postgres", "-D", root / "data", *options],
                 cwd="/",
-                env=_environment(),
+                env=variables,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

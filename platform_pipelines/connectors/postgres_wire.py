@@ -18,6 +18,8 @@ _BINARY_ELEMENTS = frozenset({"bool", "int", "float", "date", "timestamp", "time
 _DIGITS_OF_64_BITS = 20
 #: with more fraction digits DuckDB writes decimals wrongly in binary
 _BINARY_SCALE = 36
+#: types of which plain numbers are numbers first
+_NUMBERS_BEFORE = {"money": "numeric", "money[]": "numeric[]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def wire(column: Column, arrived: ColumnType) -> Wire:
         return Wire(f"cast({name} as {duckdb_types.render(target)})", rendered, staged, direct=True)
     nested = arrived.family in {"list", "struct", "map"}
     source = f"to_json({name})" if nested else name
-    return Wire(f"cast({source} as varchar)", "text", f"{staged}::{rendered}", direct=False)
+    return Wire(f"cast({source} as varchar)", "text", _read(staged, staged, rendered), direct=False)
 
 
 def _list(name: str, staged: str, target: ColumnType, arrived: ColumnType) -> Wire:
@@ -70,4 +72,22 @@ def _list(name: str, staged: str, target: ColumnType, arrived: ColumnType) -> Wi
     element, coming = target.element, arrived.element
     if element and coming and element.family in _BINARY_ELEMENTS and coming.family in _BINARY_ELEMENTS:
         return Wire(f"cast({name} as {duckdb_types.render(target)})", rendered, staged, direct=True)
-    return Wire(f"cast({name} as varchar[])", "varchar[]", f"{staged}::{rendered}", direct=False)
+    value = _read(staged, f"array_to_string({staged}, ' ')", rendered)
+    return Wire(f"cast({name} as varchar[])", "varchar[]", value, direct=False)
+
+
+def _read(staged: str, text: str, rendered: str) -> str:
+    """What PostgreSQL makes of text.
+
+    Money is read as the database's locale writes it, where the point may part thousands: what is a plain number,
+    as it is read from money and computed, is a number in every locale.
+
+    Args:
+        staged: the staged column, a text or an array of them.
+        text: all of its texts, parted by spaces.
+        rendered: the type they become.
+    """
+    if rendered not in _NUMBERS_BEFORE:
+        return f"{staged}::{rendered}"
+    number = f"{staged}::{_NUMBERS_BEFORE[rendered]}::{rendered}"
+    return f"case when {text} ~ '^[-0-9. ]*$' then {number} else {staged}::{rendered} end"

@@ -70,7 +70,7 @@ GOLDEN: tuple[Golden, ...] = (
         "string",
         ("$1,234.56", "1234.56"),
         ("-$92,233,720,368,547,758.08", "-92233720368547758.08"),
-        note="the number, without the currency",
+        note="the number, without the currency, whatever `lc_monetary` is",
     ),
     plain(
         "text",

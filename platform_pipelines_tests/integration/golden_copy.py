@@ -21,6 +21,7 @@ from platform_pipelines.engine.project import Project
 from platform_pipelines.spec import Catalog, ConnectorSpec, pipeline_from_config
 from platform_pipelines.store import Store
 from platform_pipelines_tests.integration.golden import GOLDEN, SETUP
+from platform_pipelines_tests.locales import adopt
 
 if TYPE_CHECKING:
     import duckdb
@@ -147,4 +148,5 @@ def _item(value: pa.Scalar[Any]) -> str:
 
 
 if __name__ == "__main__":
+    print(json.dumps(adopt()))  # noqa: T201 - read by who started this
     copy(sys.argv[1], Path(sys.argv[2]))

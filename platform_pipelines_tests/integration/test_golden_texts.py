@@ -23,7 +23,8 @@ from platform_pipelines.formats.reads import open_read
 from platform_pipelines.model import Stream, Window
 from platform_pipelines_tests.integration import texts_copy
 from platform_pipelines_tests.integration.golden_texts import TEXTS, Text
-from platform_pipelines_tests.integration.test_golden_values import HOSTILE
+from platform_pipelines_tests.integration.test_golden_values import HOSTILE, PLAIN
+from platform_pipelines_tests.locales import PLAIN_MANNERS, TURKISH_MANNERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,12 +67,15 @@ class Copied:
 def copied(request: pytest.FixtureRequest, postgres_dsn: str) -> Iterator[Copied]:
     name = f"texts_{uuid.uuid4().hex}"
     dsn = postgres_dsn.rsplit("/", 1)[0] + f"/{name}"
-    environment = os.environ | (HOSTILE if request.param == "hostile" else {})
+    environment, manners = os.environ | PLAIN, PLAIN_MANNERS
+    if request.param == "hostile":
+        environment, manners = os.environ | HOSTILE | request.getfixturevalue("foreign"), TURKISH_MANNERS
     with tempfile.TemporaryDirectory() as folder, psycopg.connect(postgres_dsn, autocommit=True) as server:
         server.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
         command = [sys.executable, "-m", texts_copy.__name__, dsn, folder]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == list(manners)
         yield Copied(dsn, Path(folder))
         server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from platform_pipelines.sql.arrow_types import PG_TYPE
 from platform_pipelines.testing.loads import Loading
 from platform_pipelines_tests.integration import golden_copy
 from platform_pipelines_tests.integration.golden import GOLDEN
+from platform_pipelines_tests.locales import GERMAN, PLAIN_MANNERS, TURKISH, TURKISH_MANNERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,14 +33,15 @@ pytestmark = pytest.mark.xdist_group("golden")
 #: what a process that runs pipelines may find around it, and what may be set for a database
 HOSTILE = {
     "TZ": "America/St_Johns",
-    "LC_ALL": "tr_TR.ISO-8859-9",
-    "LANG": "tr_TR.ISO-8859-9",
+    "LC_ALL": TURKISH,
+    "LANG": TURKISH,
     "PYTHONUTF8": "0",
     "PYTHONCOERCECLOCALE": "0",
     "PGTZ": "Australia/Lord_Howe",
     "PGDATESTYLE": "German",
     "PGCLIENTENCODING": "LATIN1",
 }
+PLAIN = {"LC_ALL": "C.UTF-8"}
 SETTINGS = {
     "timezone": "Asia/Kathmandu",
     "datestyle": "SQL, DMY",
@@ -47,6 +50,9 @@ SETTINGS = {
     "extra_float_digits": "-15",
     "client_encoding": "LATIN1",
     "search_path": "pg_catalog",
+    "lc_monetary": GERMAN,
+    "lc_numeric": GERMAN,
+    "lc_time": GERMAN,
 }
 CASES = [
     pytest.param(place, row, id=f"{golden.ddl}={row}")
@@ -67,7 +73,7 @@ class Copied:
         with psycopg.connect(dsn, autocommit=True, client_encoding="utf8") as self.postgres:
             self.postgres.execute(
                 "set timezone = 'UTC'; set datestyle = 'ISO'; set intervalstyle = 'postgres'; "
-                "set bytea_output = 'hex'; set extra_float_digits = 1; set search_path = public"
+                "set bytea_output = 'hex'; set lc_monetary = 'C'; set extra_float_digits = 1; set search_path = public"
             )
             self.in_postgres: dict[str, list[Texts]] = {
                 copy: [golden_copy.postgres_texts(self.postgres, schema, place) for place in places]
@@ -102,14 +108,15 @@ def copied(request: pytest.FixtureRequest, postgres_dsn: str) -> Iterator[Copied
         server.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
         with psycopg.connect(dsn, autocommit=True) as connection:
             golden_copy.fill(connection)
-        environment = dict(os.environ)
+        environment, manners = dict(os.environ) | PLAIN, PLAIN_MANNERS
         if request.param == "hostile":
-            environment |= HOSTILE
+            environment, manners = os.environ | HOSTILE | request.getfixturevalue("foreign"), TURKISH_MANNERS
             for setting, value in SETTINGS.items():
                 server.execute(f"alter database {name} set {setting} to '{value}'".encode())
         command = [sys.executable, "-m", golden_copy.__name__, dsn, folder]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == list(manners)
         yield Copied(dsn, Path(folder))
         server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
@@ -178,3 +185,19 @@ def test_of_xml_the_tests_have_null_alone(postgres_database: str) -> None:
     loading.load(rows.slice(1))
     with psycopg.connect(postgres_database) as connection:
         assert connection.execute("select x::text, pg_typeof(x)::text from t").fetchall() == [(None, "xml")]
+
+
+@pytest.mark.usefixtures("foreign")
+def test_money_in_plain_numbers_means_the_same_in_every_locale(postgres_database: str) -> None:
+    """Read as the locale writes it, 1234.56 was a hundred times as much; what is no plain number still is read so."""
+    with psycopg.connect(postgres_database, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"alter database {name} set lc_monetary to '{GERMAN}'".encode())
+        connection.execute("create table t (one money, many money[])")
+    rows = pa.table(
+        {"one": ["1234.56", "-7", "1.234,56 €", None], "many": [["1234.56", None], [], ["1.234,56 €"], None]}
+    )
+    Loading(PostgresConnector(dsn=postgres_database), table="t").load(rows)
+    with psycopg.connect(postgres_database) as connection:
+        found = connection.execute("select one::numeric::text, many::numeric[]::text from t order by ctid").fetchall()
+    assert found == [("1234.56", "{1234.56,NULL}"), ("-7.00", "{}"), ("1234.56", "{1234.56}"), (None, None)]

@@ -21,6 +21,7 @@ from platform_pipelines.engine.project import Project
 from platform_pipelines.spec import Catalog, ConnectorSpec, pipeline_from_config
 from platform_pipelines.store import Store
 from platform_pipelines_tests.integration.golden_texts import TEXTS, Text
+from platform_pipelines_tests.locales import adopt
 
 if TYPE_CHECKING:
     from platform_pipelines.connectors.base import Connector
@@ -63,4 +64,5 @@ def run_file(dsn: str, root: Path, name: str, text: Text) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    print(json.dumps(adopt()))  # noqa: T201 - read by who started this
     copy(sys.argv[1], Path(sys.argv[2]))
