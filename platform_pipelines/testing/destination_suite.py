@@ -1,5 +1,5 @@
 """How suites about destinations come by one; what they ask of it is left to them."""
-# ruff: noqa: ANN401 - about any connector
+# ruff: noqa: S101, ANN401 - suites assert, about any connector
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from platform_pipelines.connectors.base import Destination
 from platform_pipelines.model import Feed
 from platform_pipelines.testing.loads import Loading
 
@@ -35,7 +36,14 @@ class DestinationSuite:
         """An empty destination."""
         return self.make_destination(tmp_path)
 
+    def test_it_is_a_destination(self, destination: Any) -> None:
+        """It has the methods of a destination, and a mode."""
+        assert destination.modes
+        destination.check()
+        assert isinstance(destination, Destination)
+
     def _loading(self, destination: Any, mode: Mode, feed: Feed | None = None) -> Loading:
-        if mode not in destination.modes or not destination.durable:
-            pytest.skip(f"{destination.type} has no mode {mode}, or keeps nothing")
+        assert destination.durable, f"{destination.type} is not durable: inherit `SinkContract` instead"
+        if mode not in destination.modes:
+            pytest.skip(f"{destination.type} has no mode {mode}")
         return Loading(destination, mode, self.table, feed or Feed("people"))

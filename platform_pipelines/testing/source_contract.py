@@ -124,7 +124,7 @@ class SourceContract:
         """Where it can plan, the plan shows what would be read."""
         source, stream = filled
         if not isinstance(source, Plannable):
-            pytest.skip("cannot plan")
+            pytest.skip(f"{source.type} has no `plan_read`: it cannot plan")
         plan = source.plan_read(Stream(stream), Window("updated_at", _at(2)) if self.bounded else Window())
         assert stream.split(".")[-1].split("*", maxsplit=1)[0] in plan.query
 
@@ -132,7 +132,7 @@ class SourceContract:
         """Where it can tell, partitions without rows are left out."""
         source, stream = filled
         if not isinstance(source, ChangeAware):
-            pytest.skip("cannot tell")
+            pytest.skip(f"{source.type} has no `partition_cursors`: it cannot tell how far partitions have come")
         slices: dict[str, TimeSlice | ValueSlice] = {str(day): _day(day) for day in (1, 2, 20)}
         found = source.partition_cursors(Stream(stream), Window("updated_at"), slices)
         expected = {"1": _at(0), "2": _at(1)}
@@ -142,7 +142,7 @@ class SourceContract:
 
     def _needs_bounds(self) -> None:
         if not self.bounded:
-            pytest.skip("the source cannot bound")
+            pytest.skip("the suite says `bounded = False`: the source knows no windows")
 
     def _read(self, source: Any, stream: str, window: Window | None = None) -> list[dict[str, Any]]:
         return records(list(source.read(Stream(stream), window or Window(), None)))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from platform_pipelines.connectors.http import HttpConnector
-from platform_pipelines.testing.contract import DestinationContract
+from platform_pipelines.testing.contract import SinkContract
 from platform_pipelines_tests.api_sink import Sink
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class TestHttpDestination(DestinationContract):
-    """What an API can keep to: an API has no offsets, transactions or epochs, so most of the suite is not about it."""
+class TestHttpSink(SinkContract):
+    """An API has no offsets, transactions or epochs; unit/http_destination asks what it is sent."""
 
     @pytest.fixture(autouse=True)
     def sink(self) -> Iterator[Sink]:

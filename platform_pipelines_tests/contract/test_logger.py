@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.connectors.logger import LoggerConnector
 from platform_pipelines.spec import secrets
-from platform_pipelines.testing.contract import DestinationContract
+from platform_pipelines.testing.contract import SinkContract
 from platform_pipelines.testing.loads import Loading
 from platform_pipelines.testing.rows import versions
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-class TestLoggerDestination(DestinationContract):
+class TestLoggerSink(SinkContract):
     def make_destination(self, tmp_path: Path) -> Any:  # noqa: ARG002 - the suite
         return LoggerConnector()
 
