@@ -13,6 +13,7 @@ from psycopg import sql
 
 from platform_pipelines.spec import secrets
 from platform_pipelines_tests import counts, locales
+from platform_pipelines_tests.examples import PLAYED
 from platform_pipelines_tests.servers import postgres
 
 if TYPE_CHECKING:
@@ -33,9 +34,13 @@ def cases(record_property: Callable[[str, object], None]) -> Callable[[str, int]
 
 
 @pytest.fixture(autouse=True)
-def _counted(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+def _counted(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[None]:
+    PLAYED.clear()
+    yield
     for what in counts.of_each(request.node.nodeid):
         record_property(counts.PROPERTY, (what, 1))
+    for what, number in PLAYED.items():
+        record_property(counts.PROPERTY, (f"random histories: {what}", number))
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,18 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 
 def examples(count: int) -> int:
     """The examples to try where CI tries ``count``."""
     return count * int(os.environ.get("PIPELINES_EXAMPLES", "1"))
+
+
+#: histories that the tests of this process have played, by what they are
+PLAYED: Counter[str] = Counter()
+
+
+def played(what: str) -> None:
+    """Count a random history."""
+    PLAYED[what] += 1

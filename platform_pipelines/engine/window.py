@@ -20,18 +20,22 @@ if TYPE_CHECKING:
     from platform_pipelines.store import Manifest
 
 _NANOS = 1_000_000_000
+_ZERO = dt.timedelta()
 
 
 def reread_from(high: Cursor, cursor: CursorSpec) -> Cursor:
     """The lowest cursor at which rows may still appear after ``high`` was seen.
 
-    That is ``high`` less ``lag``. Where naive values are in a zone whose clock
-    is set back, and ``high`` lies in the repeated hour, rows of its second pass
-    carry earlier values: the read goes back to where the repetition begins.
+    That is ``high`` less ``lag``. Naive values are of a clock on the wall: where
+    it was set forward within ``lag``, that much more. Where it is set back, and
+    ``high`` lies in the repeated hour, rows of its second pass carry earlier
+    values: the read goes back to where the repetition begins.
     """
     low = high.minus(cursor.lag)
     if high.kind == "timestamp" and cursor.timezone:
-        repeated = _repetition_start(high, ZoneInfo(cursor.timezone))
+        zone = ZoneInfo(cursor.timezone)
+        low = low.minus(_set_forward(high, cursor.lag, zone))
+        repeated = _repetition_start(high, zone)
         if repeated is not None and low.at_least(repeated):
             return repeated
     return low
@@ -90,8 +94,22 @@ def check_kind(found: CursorKind, cursor: CursorSpec, previous: Manifest | None,
         raise CursorError(msg)
 
 
+def _set_forward(high: Cursor, lag: float, zone: ZoneInfo) -> float:
+    """Seconds by which the clock of the zone was set forward in the ``lag`` seconds before ``high``."""
+    wall = _wall(high).replace(tzinfo=zone)
+    try:
+        before = (wall.astimezone(dt.UTC) - dt.timedelta(seconds=lag)).astimezone(zone)
+    except OverflowError:  # the first day that Python knows
+        return 0
+    return max(0.0, ((wall.utcoffset() or _ZERO) - (before.utcoffset() or _ZERO)).total_seconds())
+
+
+def _wall(cursor: Cursor) -> dt.datetime:
+    return dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=nanoseconds(cursor.text) // 1000)  # noqa: DTZ001 - wall time
+
+
 def _repetition_start(high: Cursor, zone: ZoneInfo) -> Cursor | None:
-    naive = dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=nanoseconds(high.text) // 1000)  # noqa: DTZ001 - wall time
+    naive = _wall(high)
     first, second = naive.replace(tzinfo=zone, fold=0).utcoffset(), naive.replace(tzinfo=zone, fold=1).utcoffset()
     if first is None or second is None or first <= second:
         return None

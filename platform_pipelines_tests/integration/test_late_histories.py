@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from platform_pipelines_tests.examples import examples
+from platform_pipelines_tests.examples import examples, played
 from platform_pipelines_tests.integration.test_late_rows import World, world
 from platform_pipelines_tests.torture.seeds import seeded
 
@@ -57,6 +57,7 @@ class Writers:
 
 @pytest.mark.parametrize("number", range(examples(4)))
 def test_every_row_arrives_whenever_its_transaction_ends(world: World, number: int) -> None:
+    played("late commits, PostgreSQL")
     _, draw = seeded(f"late history {number}")
     with ExitStack() as stack:
         writers = Writers(world, draw, stack)

@@ -28,7 +28,7 @@ from platform_pipelines.model import Page
 from platform_pipelines.spec import Catalog, ConnectorSpec, pipeline_from_config
 from platform_pipelines.store import Store
 from platform_pipelines_tests import tables
-from platform_pipelines_tests.examples import examples
+from platform_pipelines_tests.examples import examples, played
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -285,6 +285,7 @@ def _end(history: History, steps: list[tuple[Any, ...]]) -> None:
 def test_after_the_last_run_the_destination_equals_the_source(
     kind: str, cut: str, steps: list[tuple[Any, ...]]
 ) -> None:
+    played("cursors")
     _end(History(KINDS[kind], cut == "partitions", Path(tempfile.mkdtemp())), steps)
 
 
@@ -292,6 +293,7 @@ def test_after_the_last_run_the_destination_equals_the_source(
 @settings(max_examples=examples(4), deadline=None)
 @given(kind=st.sampled_from([kind for kind in KINDS if not kind.startswith("nano")]), steps=STEPS)
 def test_so_do_a_duckdb_file_and_a_folder_of_parquet_files(kind: str, steps: list[tuple[Any, ...]]) -> None:
+    played("cursors, DuckDB and Parquet")
     root = Path(tempfile.mkdtemp())
     others = {each: tables.connector(each, root) for each in ("duckdb", "parquet")}
     _end(History(KINDS[kind], partitioned=False, root=root, others=others), steps)

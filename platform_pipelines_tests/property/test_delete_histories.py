@@ -21,7 +21,7 @@ from platform_pipelines.connectors.memory import MemoryConnector
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.model import DELETED_AT
 from platform_pipelines_tests import tables
-from platform_pipelines_tests.examples import examples
+from platform_pipelines_tests.examples import examples, played
 from platform_pipelines_tests.unit.engine.deleting import MERGE, detecting, source
 from platform_pipelines_tests.unit.engine.world import World, at
 
@@ -129,6 +129,7 @@ def _play(history: History, steps: list[tuple[Any, ...]]) -> None:
 @settings(max_examples=examples(8), deadline=None)
 @given(steps=STEPS)
 def test_rows_that_go_and_come_back(lag: int, action: str, steps: list[tuple[Any, ...]]) -> None:
+    played("deletes")
     _play(History(World(Path(tempfile.mkdtemp())), lag, action), steps)
 
 
@@ -136,6 +137,7 @@ def test_rows_that_go_and_come_back(lag: int, action: str, steps: list[tuple[Any
 @settings(max_examples=examples(2), deadline=None)
 @given(steps=STEPS, lag=st.sampled_from([0, 2]))
 def test_rows_that_go_and_come_back_in_duckdb_and_parquet(action: str, lag: int, steps: list[tuple[Any, ...]]) -> None:
+    played("deletes, DuckDB and Parquet")
     root = Path(tempfile.mkdtemp())
     others = {kind: tables.connector(kind, root) for kind in ("duckdb", "parquet")}
     _play(History(World(root, others=others), lag, action), steps)

@@ -25,7 +25,7 @@ from platform_pipelines.errors import ConnectError
 from platform_pipelines.model import DELETED_AT, Page
 from platform_pipelines.spec import Catalog, ConnectorSpec, pipeline_from_config
 from platform_pipelines.store import Store
-from platform_pipelines_tests.examples import examples
+from platform_pipelines_tests.examples import examples, played
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,6 +113,7 @@ class Engine(RuleBasedStateMachine):
 
     @initialize(partitioned=st.booleans(), mode=st.sampled_from(["append", "merge", "hard", "soft"]))
     def begin(self, *, partitioned: bool, mode: str) -> None:
+        played("whole runs that break, and destinations that come late")
         self.root = Path(tempfile.mkdtemp())
         self.space = self.root.name
         self.partitioned, self.appending = partitioned, mode == "append"

@@ -25,7 +25,7 @@ from platform_pipelines.engine.project import Project
 from platform_pipelines.spec import Catalog, ConnectorSpec, pipeline_from_config
 from platform_pipelines.store import Store
 from platform_pipelines_tests.api_sink import Sink
-from platform_pipelines_tests.examples import examples
+from platform_pipelines_tests.examples import examples, played
 
 Deletes = Literal["none", "field", "difference"]
 Step = tuple[str, int, str]
@@ -122,6 +122,7 @@ class World:
 @given(deletes=st.sampled_from(["none", "field", "difference"]), steps=st.lists(STEPS, min_size=4, max_size=14))
 @settings(max_examples=examples(25), deadline=None)
 def test_every_destination_ends_with_what_the_source_has(deletes: Deletes, steps: list[Step]) -> None:
+    played("replays, DuckDB, Parquet and an API")
     with tempfile.TemporaryDirectory() as name, Sink() as sink:
         world = World(Path(name), sink, deletes)
         world.do(("put", 1, "good"))

@@ -247,6 +247,23 @@ def test_the_repeated_hour_is_read_again(world: World) -> None:
     assert landed(world, project).rows == 1
 
 
+def test_lag_reaches_across_the_hour_that_is_left_out(world: World) -> None:
+    """03:24 summer time is 25 minutes after 01:59, whatever the clock on the wall says."""
+    cursor = {"field": "at", "timezone": "Europe/Berlin", "lag": "25m"}
+    source = {"connector": "mem", "stream": "rows", "mode": "incremental", "cursor": cursor}
+    project = world.project(source=source)
+
+    def put(*minutes: str) -> None:
+        values = [dt.datetime.fromisoformat(f"2026-03-29T{minute}:00") for minute in minutes]
+        MemoryConnector.put("rows", pa.table({"id": list(range(len(values))), "at": values}), world.space)
+
+    put("01:00", "03:24")
+    assert landed(world, project).rows == 2
+    put("01:00", "03:24", "01:59", "01:58")
+    result = landed(world, project)
+    assert (result.rows, result.deduplicated) == (1, 1), "01:58 lies before the lag"
+
+
 def test_partitions_have_their_own_watermarks(world: World) -> None:
     project = world.project(
         partitions={"by": "day", "field": "at", "start": "2024-01-01", "end": "2024-01-04"},
