@@ -161,8 +161,8 @@ class PostgresConnector(Connector):
             connection = stack.enter_context(self._session(WRITER))
             stack.enter_context(refused(f"Rows do not fit into {load.table}"))
             stack.enter_context(conflicts_named(load))
-            stack.enter_context(durable.committing(connection.transaction(), load.table))
-            return run_load(PostgresLoad(connection, load, encoder), name, load, batches)
+            with durable.committing(connection.transaction(), load.table):
+                return run_load(PostgresLoad(connection, load, encoder), name, load, batches)
 
     def plan_load(self, load: Load) -> LoadPlan:
         """The schema changes that :meth:`load` would make."""

@@ -11,11 +11,12 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from platform_pipelines import durable
 from platform_pipelines.connectors.duckdb import DuckDBConnector
 from platform_pipelines.connectors.duckdb_blocks import KeptBlocks, restore
 from platform_pipelines.connectors.duckdb_instances import opened
 from platform_pipelines.model import Feed, Load, Offset, Stream, Window
+from platform_pipelines_tests.torture.crash import Bomb, Crash, Point, Recorder, hooked
+from platform_pipelines_tests.torture.elsewhere import excused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,41 +99,29 @@ def test_a_block_half_written_is_put_back(tmp_path: Path, then: Literal["read", 
     assert folders(path) == []
 
 
-def test_a_restoration_that_dies_anywhere_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restoration_that_dies_anywhere_is_repeated(tmp_path: Path) -> None:
     torn = tmp_path / "torn"
     torn.mkdir()
     died_before_its_checkpoint(torn / "w.duckdb")
     tear(torn / "w.duckdb", 0.001)
-    moments = _moments_of_restoring(tmp_path, torn, monkeypatch, None)
-    assert [kind for _, kind in moments] == ["write", "write", "fsync", "fsync", "rmtree", "rmtree"]
+    moments = _moments_of_restoring(tmp_path, torn, None)
+    assert [each.kind for each in moments] == ["write", "write", "fsync", "fsync", "rmtree", "rmtree"]
+    assert excused("test_a_restoration_that_dies_anywhere_is_repeated") == {each.site for each in moments}
     for number in range(len(moments)):
-        with pytest.raises(_DiedError):
-            _moments_of_restoring(tmp_path, torn, monkeypatch, number)
+        with pytest.raises(Crash):
+            _moments_of_restoring(tmp_path, torn, number)
         assert ids(tmp_path / str(number) / "w.duckdb") == [1, 2]
         assert folders(tmp_path / str(number) / "w.duckdb") == []
 
 
-class _DiedError(BaseException):
-    """Stands for the end of the process."""
-
-
-def _moments_of_restoring(
-    tmp_path: Path, torn: Path, monkeypatch: pytest.MonkeyPatch, last: int | None
-) -> list[tuple[str, str]]:
-    """Restore a copy of the file, and die at that moment."""
+def _moments_of_restoring(tmp_path: Path, torn: Path, last: int | None) -> list[Point]:
+    """Restore a copy of the file, and die at that moment; the moments, where it does not die."""
     copy = tmp_path / str(last)
     shutil.copytree(torn, copy)
-    moments: list[tuple[str, str]] = []
-
-    def die(moment: durable.Moment, kind: str, _: str) -> None:
-        moments.append((moment, kind))
-        if len(moments) - 1 == last:
-            raise _DiedError
-
-    with monkeypatch.context() as patched:
-        patched.setattr(durable, "hook", die)
+    recorder = Recorder()
+    with hooked(recorder if last is None else Bomb(last)):
         restore(copy / "w.duckdb")
-    return moments
+    return recorder.points
 
 
 def test_a_file_that_a_checkpoint_has_changed_since_is_left_alone(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.connectors.http import HttpConnector
 from platform_pipelines_tests.api_sink import Sink
-from platform_pipelines_tests.torture.cases import DECISIONS, DELETES, KINDS, Case
+from platform_pipelines_tests.torture.cases import DECISIONS, KINDS, Case
 from platform_pipelines_tests.torture.matrix import Attack
+from platform_pipelines_tests.torture.rare import DELETES, REFUSED, SWEPT
 from platform_pipelines_tests.torture.site import TABLE, Contents, Site
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: `pipelines check` refuses replace, of a table as of a partition
 API_MODES = ("append", "merge", "update", "delete")
+#: id of a row that comes in the run under attack
+_REFUSED = 10
 #: each mode and each kind of run at least once
 API_CASES = [
     Case("http", "append", "first"),
@@ -38,6 +41,8 @@ API_CASES = [
     Case("http", "update", "incremental"),
     Case("http", "delete", "incremental"),
     Case("http", "delete", "new_column"),
+    Case("http", "append", SWEPT),
+    Case("http", "append", REFUSED),
 ]
 
 
@@ -94,7 +99,8 @@ def all_api_cases() -> list[Case]:
     """Every combination that an API can be written by."""
     usual = [Case("http", *names) for names in itertools.product(API_MODES, KINDS)]
     decisions = [Case("http", *names) for names in itertools.product(("append", "merge"), DECISIONS)]
-    return [*usual, *decisions, Case("http", "merge", DELETES)]
+    rare = (Case("http", mode, kind) for mode in ("append", "merge") for kind in (SWEPT, REFUSED))
+    return [*usual, *decisions, *rare, Case("http", "merge", DELETES)]
 
 
 @contextlib.contextmanager
@@ -103,6 +109,8 @@ def attack_on_api(case: Case, root: Path) -> Iterator[Attack]:
     (root / "site").mkdir(parents=True)
     path = "/contacts" if case.mode == "append" else "/contacts/{id}"
     with Sink() as sink:
+        if case.kind == REFUSED:
+            sink.refuses = lambda record: "no" if record["id"] == _REFUSED else None
         attack = Attack.on(case, ApiSite(root / "site", "", case.targets, sink=sink, path=path))
         yield attack
         attack.close()

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from platform_pipelines.engine import RunRequest, approve, replay_dead_letters, reset, run
+from platform_pipelines.engine import RunRequest, approve, replay_dead_letters, reset, rewind, run
+from platform_pipelines_tests.torture import rare
+from platform_pipelines_tests.torture.far_site import FarSite
+from platform_pipelines_tests.torture.rare import DELETES
+from platform_pipelines_tests.torture.site import Site
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from platform_pipelines.engine import Project, RunReport
     from platform_pipelines.model import Decision
-    from platform_pipelines_tests.torture.site import Row, Site
+    from platform_pipelines_tests.torture.site import Row
 
 Step = Callable[[], object]
 
@@ -26,11 +29,12 @@ DESTINATIONS: dict[str, tuple[str, ...]] = {
     "parquet": ("folder",),
     "two": ("duckdb", "postgres"),
 }
+#: folders of text, and one on another file system: what they have in common with Parquet's is attacked there
+FOLDERS: dict[str, tuple[str, ...]] = {"csv": ("csv",), "jsonl": ("jsonl",), "far": ("folder",)}
 MODES = ("append", "merge", "replace", "update", "delete", "partition_replace")
 KINDS = ("first", "incremental", "new_column", "full_refresh", "backfill", "replay", "reset")
 #: kinds that go with some modes only
 DECISIONS = ("release", "discard", "approve")
-DELETES = "deletes"
 
 #: rows that update and delete find at the destination
 PRESENT: list[Row] = [(n, 0, "a", ("eu", "us")[n % 2]) for n in range(14)]
@@ -57,7 +61,7 @@ class Case:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        return DESTINATIONS.get(self.destination, (self.destination,))
+        return (DESTINATIONS | FOLDERS).get(self.destination, (self.destination,))
 
     @property
     def partitioned(self) -> bool:
@@ -73,9 +77,7 @@ class Case:
         mode = "replace" if self.mode == "partition_replace" else self.mode
         whole = self.mode == "replace" and not self.partitioned
         rule = {"id": "v", "type": "accepted", "field": "v", "values": list(accepted), "severity": "error"}
-        source = {"connector": "source", "stream": "rows", "checkpoint_pages": 1}
-        if self.kind == DELETES:
-            source |= {"deletes": {"detect": "key_difference", "max_share": 0.9, "action": "hard"}}
+        source = {"connector": "source", "stream": "rows", "checkpoint_pages": 1} | rare.deletes(self.kind)
         return {
             "name": "p",
             "source": source
@@ -83,7 +85,7 @@ class Case:
             "transforms": [{"filter": "v <> 'd'"}],
             "quality": {"rules": [rule], **quality},
             "destinations": {"mode": mode} | ({"key": ["id"]} if mode in {"merge", "update", "delete"} else {}),
-        } | ({"partitions": {"by": "value", "field": "region", "values": ["eu", "us"]}} if self.partitioned else {})
+        } | rare.partitions(self.kind, by_value=self.partitioned)
 
     def prepare(self, site: Site) -> None:
         """Everything before the run under attack."""
@@ -95,7 +97,19 @@ class Case:
             }
             _ok(run(site.project(PRESENT, seed), RunRequest("seed")))
         if self.kind != "first":
-            _ok(run(site.project(BEFORE, self.spec("a")), RunRequest("p")))
+            widened = partial(rare.columns, self.kind, attacked=False)
+            with rare.surroundings(self.kind):
+                _ok(run(site.project(BEFORE, self.spec("a"), widened), RunRequest("p", partitions=self.keys)))
+            rare.lead_up(self.kind, site)
+
+    def site(self, root: Path, dsn: str) -> Site:
+        """The project in that folder."""
+        return (FarSite if self.destination == "far" else Site)(root, dsn, self.targets)
+
+    @property
+    def keys(self) -> tuple[str, ...] | None:
+        """The partitions that are run; None leaves the choice to the pipeline."""
+        return rare.DAYS if self.kind == rare.BY_DAY else None
 
     def steps(self, site: Site) -> list[Step]:
         """The run under attack, and what a person does about it; steps done need not be done again."""
@@ -106,8 +120,13 @@ class Case:
             "backfill": [attacked.anew],
             "replay": [attacked.replayed],
             "reset": [attacked.forgotten, attacked.again],
+            rare.DAMAGED: [attacked.forgotten, attacked.again],
+            rare.REWIND: [attacked.taken_back, attacked.again],
+            rare.DESTRUCTIVE: [attacked.anew],
+            rare.SWEPT: [attacked.approve],
         }
-        return decided if self.kind in DECISIONS else steps.get(self.kind, [attacked.again])
+        chosen = decided if self.kind in DECISIONS else steps.get(self.kind, [attacked.again])
+        return [partial(attacked.surrounded, step) for step in chosen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +138,23 @@ class _Attacked:
 
     def project(self) -> Project:
         kind = self.case.kind
-        quality: dict[str, Any] = {}
-        if kind in {"release", "discard"}:
-            quality = {"gate": {"max_rejected": 0}, "alert": {"max_dead_letters": 1}}
-        if kind == "approve":
-            quality = {"approval": {"min_score": 0.99}}
-        spec = self.case.spec("ab" if kind == "replay" else "a", **quality)
-        return self.site.project(BEFORE if kind == "replay" else AFTER, spec, wider=kind == "new_column")
+        spec = self.case.spec("ab" if kind in {"replay", rare.FIELD} else "a", **rare.quality(kind))
+        widened = partial(rare.columns, kind, attacked=True)
+        return self.site.project(BEFORE if kind == "replay" else AFTER, spec, widened)
+
+    def surrounded(self, step: Step) -> object:
+        with rare.surroundings(self.case.kind):
+            return step()
 
     def again(self) -> object:
-        with _kept_for_ever() if self.case.kind == DELETES else contextlib.nullcontext():
-            return run(self.project(), RunRequest("p", allow_destructive=self.case.sent_again))
+        return run(self.project(), RunRequest("p", self.case.keys, allow_destructive=self.case.sent_again))
 
     def anew(self) -> object:
         keys = ("eu",) if self.case.kind == "backfill" else None
         # asked for twice, an API is sent everything twice; a plain run finishes what was begun
         begun = self.case.destination == "http" and any(log.epochs()[-1] > 1 for log in self.site.logs())
-        request = RunRequest("p", full_refresh=not begun, partitions=keys, allow_destructive=self.case.sent_again)
+        destructive = self.case.sent_again or self.case.kind == rare.DESTRUCTIVE
+        request = RunRequest("p", full_refresh=not begun, partitions=keys, allow_destructive=destructive)
         return run(self.project(), request)
 
     def replayed(self) -> object:
@@ -143,6 +162,9 @@ class _Attacked:
 
     def forgotten(self) -> object:
         return reset(self.project(), "p", token="pt-reset")  # noqa: S106 - a run's token
+
+    def taken_back(self) -> object:
+        return rewind(self.project(), "p", "=1", token="pt-rewind")  # noqa: S106 - a run's token
 
     def closed(self) -> object:
         report = run(self.project(), RunRequest("p"))
@@ -167,16 +189,6 @@ class _Attacked:
         return report
 
 
-@contextlib.contextmanager
-def _kept_for_ever() -> Iterator[None]:
-    """With a limit to their age, batches' keys are kept apart from the batches."""
-    os.environ["PIPELINES_RETENTION"] = "5000w"
-    try:
-        yield
-    finally:
-        del os.environ["PIPELINES_RETENTION"]
-
-
 def _ok(report: RunReport) -> None:
     assert report.error is None, report.error
 
@@ -185,7 +197,17 @@ def all_cases() -> list[Case]:
     """Every combination."""
     usual = [Case(*names) for names in itertools.product(DESTINATIONS, MODES, KINDS)]
     decisions = [Case(*names) for names in itertools.product(DESTINATIONS, ("append", "merge"), DECISIONS)]
-    return [*usual, *decisions, *(Case(name, "merge", DELETES) for name in DESTINATIONS)]
+    texts = [Case(*names) for names in itertools.product(("csv", "jsonl"), MODES, KINDS)]
+    far = [Case("far", *names) for names in itertools.product(("append", "merge", "replace"), ("first", "incremental"))]
+    return [*usual, *decisions, *texts, *far, *rare_cases()]
+
+
+def rare_cases() -> list[Case]:
+    """What is special about some kinds is the same with most modes."""
+    merged = (DELETES, rare.SOFT, rare.FIELD, rare.REWIND)
+    any_mode = (rare.BY_DAY, rare.DESTRUCTIVE, rare.SWEPT, rare.DAMAGED, rare.EXPIRY, rare.MANY)
+    names = [*itertools.product(("merge",), merged), *itertools.product(("append", "merge", "replace"), any_mode)]
+    return [Case(destination, *name) for name in names for destination in DESTINATIONS]
 
 
 def pairwise(destination: str) -> list[Case]:

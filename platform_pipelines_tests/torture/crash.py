@@ -12,17 +12,13 @@ import signal
 import sys
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platform_pipelines import durable
+from platform_pipelines_tests.torture import callsites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-_PACKAGE = Path(durable.__file__).parent
-#: what passes effects on for others; who asked for the effect is looked for above
-_PASSING_ON = frozenset({"durable.py", "store/effects.py"})
 
 
 class Crash(BaseException):
@@ -36,12 +32,14 @@ class Point:
     Attributes:
         moment: before or after the effect.
         kind: of effect.
-        site: module and function that asked for it.
+        site: the call that asked for it: ``module:function:call``.
+        through: calls of ``store.effects`` on the way.
     """
 
     moment: str
     kind: str
     site: str
+    through: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass
@@ -52,7 +50,7 @@ class Recorder:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, moment: str, kind: str, _: str) -> None:
-        point = Point(moment, kind, _site())
+        point = _point(moment, kind)
         with self._lock:
             self.points.append(point)
 
@@ -63,19 +61,24 @@ class Bomb:
 
     Attributes:
         number: n.
-        dead: whether it has gone off.
+        only: count moments that equal this one; None counts all. What goes on side by side may take turns otherwise.
+        died_at: where it has gone off, if it has.
     """
 
     number: int
-    dead: bool = False
+    only: Point | None = None
+    died_at: Point | None = None
     _count: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, moment: str, kind: str, what: str) -> None:
         with self._lock:
-            self.dead = self.dead or self._count == self.number
-            self._count += 1
-            if self.dead:
+            point = _point(moment, kind)
+            if self.only in {None, point}:
+                if self._count == self.number:
+                    self.died_at = point
+                self._count += 1
+            if self.died_at is not None:
                 msg = f"dead {moment} {kind} {what}"
                 raise Crash(msg)
 
@@ -101,13 +104,6 @@ def hooked(hook: Callable[[str, str, str], None]) -> Iterator[None]:
         durable.hook = None
 
 
-def _site() -> str:
-    frame = sys._getframe(2)
-    while True:
-        path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(_PACKAGE):
-            name = path.relative_to(_PACKAGE).as_posix()
-            if name not in _PASSING_ON:
-                return f"{name}:{frame.f_code.co_name}"
-        assert frame.f_back is not None
-        frame = frame.f_back
+def _point(moment: str, kind: str) -> Point:
+    site, through = callsites.of_frame(sys._getframe(2))
+    return Point(moment, kind, site, through)

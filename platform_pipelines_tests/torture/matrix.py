@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import signal
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines.engine import RunReport, dead_letters
 from platform_pipelines_tests.torture.crash import Bomb, Crash, Point, Recorder, hooked
-from platform_pipelines_tests.torture.site import Contents, Site
+from platform_pipelines_tests.torture.site import Contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from platform_pipelines_tests.torture.cases import Case
+    from platform_pipelines_tests.torture.site import Site
     from platform_pipelines_tests.torture.zygote import Zygote
 
 
@@ -31,11 +31,13 @@ class Attack:
         case: which.
         site: where.
         points: the moments of its clean run.
+        deaths: how often a run of it has died.
     """
 
     case: Case
     site: Site
     points: list[Point] = field(default_factory=list)
+    deaths: int = 0
     _contents: dict[str, Contents] = field(default_factory=dict)
     _totals: dict[str, int] = field(default_factory=dict)
     _letters: Contents = field(default_factory=Contents)
@@ -44,7 +46,7 @@ class Attack:
     def prepared(cls, case: Case, root: Path, dsn: str) -> Attack:
         """Lead up to the run, keep that state, and see what one clean run does."""
         (root / "site").mkdir(parents=True)
-        return cls.on(case, Site(root / "site", dsn, case.targets))
+        return cls.on(case, case.site(root / "site", dsn))
 
     @classmethod
     def on(cls, case: Case, site: Site) -> Attack:
@@ -65,22 +67,33 @@ class Attack:
         return attack
 
     def die_at(self, *numbers: int) -> None:
-        """Die at one moment, run again and die at another, and so on; run again, compare."""
+        """Die at one moment, run again and die at another, and so on; run again, compare.
+
+        The first death is one of the clean run, and happens there; a later run may end before its own.
+        """
         self.site.restore()
         done = 0
-        for number in numbers:
-            done += self._die(done, number)
         points = " and ".join(f"{number} ({self.named(number)})" for number in numbers)
-        self.finish(done, f"{self.case}, dead at {points} of {len(self.points)}")
+        what = f"{self.case}, dead at {points} of {len(self.points)}"
+        for place, number in enumerate(numbers):
+            ended, died_at = self._die(done, Bomb(number) if place else self._bomb(number))
+            done += ended
+            self.deaths += died_at is not None
+            assert place or died_at == self.points[number], f"{what}: died at {died_at}"
+        self.finish(done, what)
 
-    def _die(self, done: int, number: int) -> int:
-        """Steps that came to their end before the run died."""
+    def _bomb(self, number: int) -> Bomb:
+        point = self.points[number]
+        return Bomb(self.points[:number].count(point), only=point)
+
+    def _die(self, done: int, bomb: Bomb) -> tuple[int, Point | None]:
+        """Steps that came to their end before the run died, and where it did."""
         ended = 0
-        with hooked(Bomb(number)), contextlib.suppress(Crash):
+        with hooked(bomb), contextlib.suppress(Crash):
             for step in self.case.steps(self.site)[done:]:
                 step()
                 ended += 1
-        return ended
+        return ended, bomb.died_at
 
     def kills(self, numbers: Iterable[int], zygote: Zygote, temporary: Path) -> list[str]:
         """Let processes of their own be killed, each at one of these moments; what was not as it should be."""
@@ -91,6 +104,7 @@ class Attack:
         names = (self.case.destination, self.case.mode, self.case.kind)
         status = zygote.case(self.site.root, self.site.dsn, names, temporary, number)
         what = f"{self.case}, killed at {number} of {len(self.points)}: {self.named(number)}"
+        self.deaths += status == -signal.SIGKILL
         assert status == -signal.SIGKILL or number >= len(self.points) - 4, f"{what}: exit {status}"
         self.finish(0, what)
 
@@ -102,11 +116,15 @@ class Attack:
         self._verify(what)
 
     def first_of_each(self, seen: set[Point]) -> list[int]:
-        """The first moment of each effect that was not seen before; they are seen from now on."""
+        """The first moment of each effect that was not seen before; they are seen from now on.
+
+        An effect is a call in the package; one of ``store.effects`` is an effect of its own, whoever asked for it.
+        """
         found = []
         for number, point in enumerate(self.points):
-            if point not in seen:
-                seen.add(point)
+            new = {point, *(replace(point, site=site) for site in point.through)} - seen
+            if new:
+                seen |= new
                 found.append(number)
         return found
 
@@ -130,7 +148,7 @@ class Attack:
 
     def close(self) -> None:
         """Remove what the attack wrote."""
-        shutil.rmtree(self.site.root.parent, ignore_errors=True)
+        self.site.close()
 
     def _verify(self, what: str) -> None:
         site = self.site

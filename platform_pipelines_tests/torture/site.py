@@ -31,10 +31,10 @@ from platform_pipelines.formats.folder_manifest import MANIFEST, read_manifest
 from platform_pipelines.model import Page
 from platform_pipelines.scratch import PREFIX
 from platform_pipelines.spec import Catalog, ConnectorSpec, pipeline_from_config
-from platform_pipelines.store import FeedLog, Store, keysnapshot
+from platform_pipelines.store import FeedLog, Store, keysnapshot, refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from platform_pipelines.connectors.base import Connector
     from platform_pipelines.model import Stream, Window
@@ -44,6 +44,7 @@ Row = tuple[int, int, str, str]
 Contents = Counter[tuple[Any, ...]]
 SCHEMA = pa.schema([("id", pa.int64()), ("at", pa.int64()), ("v", pa.string()), ("region", pa.string())])
 TABLE = "raw.t"
+_DELETED_AT = "_pipelines_deleted_at"
 _LEFT_OPEN = (
     "select gid from pg_prepared_xacts where database = current_database()",
     "select oid::regclass::text from pg_class where relpersistence = 't'",
@@ -73,7 +74,7 @@ class Site:
     Attributes:
         root: the folder.
         dsn: of a database of its own.
-        targets: duckdb, postgres, folder, csv.
+        targets: duckdb, postgres, folder, csv, jsonl.
         store_path: of the landing log, below the root.
     """
 
@@ -86,13 +87,13 @@ class Site:
     def __post_init__(self) -> None:
         self.space = str(self.root)
 
-    def project(self, rows: list[Row], spec: dict[str, Any], *, wider: bool = False) -> Project:
-        """The project, all opened anew, with these rows at the source, and if ``wider`` one column more."""
+    def project(
+        self, rows: list[Row], spec: dict[str, Any], widened: Callable[[pa.Table], pa.Table] = lambda rows: rows
+    ) -> Project:
+        """The project, all opened anew, with these rows at the source, which ``widened`` may add columns to."""
         duckdb_session._writers.clear()
         table = pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in rows], SCHEMA)
-        if wider:
-            table = table.append_column("w", pa.array([f"w{row[0]}" for row in rows], pa.string()))
-        MemoryConnector.put("rows", table, self.space)
+        MemoryConnector.put("rows", widened(table), self.space)
         config = spec | {
             "destinations": [
                 {"name": name, "connector": name, "table": _table(name), **spec["destinations"]}
@@ -107,10 +108,16 @@ class Site:
         return {
             "source": Paged(space=self.space),
             "duckdb": DuckDBConnector(type="duckdb", path=self.root / "out" / "w.duckdb"),
-            "folder": FilesConnector(type="files", root=str(self.root / "lake"), format="parquet"),
-            "csv": FilesConnector(type="files", root=str(self.root / "lake"), format="csv"),
+            "folder": FilesConnector(type="files", root=str(self.lake), format="parquet"),
+            "csv": FilesConnector(type="files", root=str(self.lake), format="csv"),
+            "jsonl": FilesConnector(type="files", root=str(self.lake), format="jsonl"),
             "postgres": PostgresConnector(dsn=self.dsn),
         }
+
+    @property
+    def lake(self) -> Path:
+        """Where folders of tables are."""
+        return self.root / "lake"
 
     @property
     def store(self) -> Store:
@@ -129,7 +136,7 @@ class Site:
             return _counted(connection.execute(f"select * from {TABLE}".encode()))
 
     def _folder(self, reader: str = "read_parquet") -> Contents:
-        folder = self.root / "lake" / "t"
+        folder = self.lake / "t"
         listed = ", ".join(f"'{folder / file.name}'" for file in read_manifest(folder).files)
         with duckdb.connect() as connection:
             query = f"select * from {reader}([{listed}], union_by_name=true)"
@@ -137,6 +144,9 @@ class Site:
 
     def _csv(self) -> Contents:
         return self._folder("read_csv")
+
+    def _jsonl(self) -> Contents:
+        return self._folder("read_json")
 
     def clear(self) -> None:
         """Leave nothing of an earlier site in the database."""
@@ -167,6 +177,10 @@ class Site:
                 for (name,) in tables:
                     connection.execute(f"create table raw.{name} (like kept.{name} including all)".encode())
                     connection.execute(f"insert into raw.{name} select * from kept.{name}".encode())
+
+    def close(self) -> None:
+        """Remove what the site wrote."""
+        shutil.rmtree(self.root.parent, ignore_errors=True)
 
     @property
     def _kept(self) -> Path:
@@ -219,8 +233,9 @@ class Site:
             expected.add(self.root / self.store_path / pipeline / "approvals")
             for log in self.logs(pipeline):
                 expected |= set(_known_in_log(log))
+                expected |= set(log.folder.glob("e*.damaged/**/*"))  # kept as they are
         store = self.root / self.store_path
-        for top in (store, self.root / "out", self.root / "lake"):
+        for top in (store, self.root / "out", self.lake):
             for path in top.rglob("*"):
                 known = path in expected or (top == store and _is_record(path.relative_to(store).parts))
                 if not known and not (path.is_dir() and any(path.iterdir())):
@@ -228,7 +243,7 @@ class Site:
         yield from unused_scratch()
 
     def _known_in_lake(self) -> Iterator[Path]:
-        folder = self.root / "lake" / "t"
+        folder = self.lake / "t"
         yield folder / MANIFEST
         yield folder / "_pipelines_loads.lock"
         for file in read_manifest(folder).files:
@@ -255,14 +270,17 @@ def _catalog(root: Path, config: str, types: tuple[tuple[str, str], ...]) -> Cat
 
 
 def _table(target: str) -> str:
-    return "t" if target in {"folder", "csv"} else TABLE
+    return "t" if target in {"folder", "csv", "jsonl"} else TABLE
 
 
 def _counted(cursor: Any) -> Contents:
-    """Rows with the names of their columns, in whatever order these are."""
+    """Rows with the names of their columns, in whatever order these are; of what the clock says, whether it does."""
     names = [column[0] for column in cursor.description]
     order = sorted(range(len(names)), key=names.__getitem__)
-    return Counter(tuple((names[n], row[n]) for n in order) for row in cursor.fetchall())
+    return Counter(
+        tuple((names[n], row[n] is not None if names[n] == _DELETED_AT else row[n]) for n in order)
+        for row in cursor.fetchall()
+    )
 
 
 def _known_in_log(log: FeedLog) -> Iterator[Path]:
@@ -276,6 +294,8 @@ def _known_in_log(log: FeedLog) -> Iterator[Path]:
             folder / "expired.json",
             *(folder / file.path for file in keys.files),
         )
+        for refusal in refusals.latest(log, epoch):
+            yield from (folder / f"{refusal.name}.json", *(folder / file.path for file in refusal.files))
         if keys.sequence:
             yield folder / f"{keys.sequence:06d}.keys.json"
         for sequence in log.sequences(epoch):

@@ -6,16 +6,18 @@ every mode with every kind of run; ``make torture`` has the full product.
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-import platform_pipelines
+from platform_pipelines_tests.torture import callsites, rare
 from platform_pipelines_tests.torture.api_site import API_CASES, attack_on_api
 from platform_pipelines_tests.torture.cases import DESTINATIONS, Case, all_cases, pairwise
+from platform_pipelines_tests.torture.elsewhere import ELSEWHERE
+from platform_pipelines_tests.torture.far_site import elsewhere
 from platform_pipelines_tests.torture.matrix import Attack
-from platform_pipelines_tests.torture.scan import sites
 from platform_pipelines_tests.torture.seeds import seeded
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     Count = Callable[[str, int], None]
 
+_SWEEPING = ("approvals", "feedlog", "keysnapshot", "schemas")
 #: a process that dies closes no files; the test's own does not die
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -39,43 +42,42 @@ TWICE = 1
 KILLED, MOMENTS = 8, 5
 #: moments of each case that writes to an API, of those around what is sent
 SENT = 1
-OF_AN_API = ("connectors/http", "store/feedlog.py:set_offset", "store/refusals.py")
-#: cases whose clean runs have every effect there is
-REPRESENTATIVE = [
-    Case("two", "merge", "first"),
-    Case("two", "merge", "new_column"),
-    Case("two", "append", "reset"),
-    Case("two", "delete", "replay"),
-    Case("duckdb", "merge", "deletes"),
-    Case("parquet", "merge", "first"),
-    Case("parquet", "merge", "replay"),
-    Case("parquet", "append", "full_refresh"),
-    Case("parquet", "append", "discard"),
-    Case("parquet", "append", "approve"),
-    Case("csv", "append", "first"),
-]
-BEHIND_A_KILL = "only behind a kill is there something to sweep: deaths of runs whose forerunner died"
-#: modules and functions that name an effect no case has, and where it is attacked instead
-ELSEWHERE = {
-    "durable.py": "the effects themselves",
-    "store/effects.py": "passes them on; who calls it is looked at",
-    "orchestration/steps.py": "orchestration/test_crashes.py",
-    "http/tokens.py": "test_token_file.py",
-    "connectors/http_journal.py": "test_dead_around_what_is_sent_to_an_api",
-    "store/refusals.py:commit": "integration/test_http_destination.py",
-    "store/totals.py:bring_forward": "sums of 256 batches and more, put in place whole; without them all is counted anew",
-    "store/gone.py:note_expired": "cli/test_missing_files.py: says why files are gone that it is written before, no more",
-    "store/feedindex.py:_keep": "unit/store/test_feedindex.py: of 256 feeds and more; without it all are looked at",
-    **{f"store/{name}.py:sweep": BEHIND_A_KILL for name in ("approvals", "feedlog", "keysnapshot", "schemas")},
-    "scratch.py:sweep": BEHIND_A_KILL,
-    "store/damaged.py:set_aside": "unit/engine/test_resetting.py: needs a log that was damaged by hand",
-    "store/feedlog.py:set_offset": "test_dead_around_what_is_sent_to_an_api",
-    **{
-        f"connectors/duckdb_blocks.py:{name}": "integration/test_duckdb_blocks.py: needs a block that is half written"
-        for name in ("restore", "_put_back", "_restore_block")
-    },
-    "connectors/duckdb_destination.py:_recreate": "columns that are re-created, with --allow-destructive",
+OF_AN_API = ("connectors/http", "store/feedlog.py:set_offset", "store/feedlog.py:sweep", "store/refusals.py")
+#: cases beside those of :func:`pairwise`, and the effects on whose account each is here; there it dies, and once more
+RARE = {
+    Case("csv", "append", "first"): ("formats/",),
+    Case("csv", "merge", "incremental"): ("formats/writer.py",),
+    Case("jsonl", "replace", "incremental"): ("formats/folder.py",),
+    Case("jsonl", "merge", "incremental"): ("formats/writer.py",),
+    Case("far", "append", "first"): ("formats/writer.py:_link",),
+    Case("duckdb", "merge", rare.SWEPT): ("scratch.py:sweep", *(f"store/{n}.py:sweep" for n in _SWEEPING)),
+    Case("duckdb", "merge", rare.DESTRUCTIVE): (),
+    Case("duckdb", "merge", rare.SOFT): (),
+    Case("parquet", "merge", rare.FIELD): (),
+    Case("parquet", "merge", rare.REWIND): (),
+    Case("parquet", "append", rare.BY_DAY): (),
+    Case("parquet", "append", rare.DAMAGED): ("store/damaged.py",),
+    Case("parquet", "append", rare.EXPIRY): ("store/gone.py", "engine/retention.py"),
+    Case("parquet", "append", rare.MANY): ("store/totals.py", "store/history.py"),
 }
+#: what takes another file system
+FAR = "formats/writer.py:_link:durable.copy"
+#: cases of the tests here whose clean runs have every effect there is
+REPRESENTATIVE = [
+    Case("duckdb", "append", "first"),
+    Case("duckdb", "merge", rare.DELETES),
+    Case("postgres", "merge", "first"),
+    Case("parquet", "append", "approve"),
+    Case("parquet", "update", "full_refresh"),
+    *RARE,
+]
+REPRESENTATIVE_API = [
+    Case("http", "append", "first"),
+    Case("http", "append", "replay"),
+    Case("http", "merge", "incremental"),
+    Case("http", "append", rare.SWEPT),
+    Case("http", "append", rare.REFUSED),
+]
 
 
 @pytest.mark.timeout(900)
@@ -93,7 +95,22 @@ def test_dead_around_every_effect(destination: str, tmp_path: Path, postgres_dat
         deaths += [tuple(chance.sample(every, 2)) for _ in range(TWICE)]
         failures += attack.failures(deaths)
         attack.close()
-        cases(f"deaths around durable effects, {destination}", len(deaths))
+        cases(f"deaths around durable effects, {destination}", attack.deaths)
+    assert failures == []
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("own_temporary_folder")
+def test_dead_around_rare_effects(tmp_path: Path, postgres_database: str, cases: Count) -> None:
+    _, chance = seeded("rare cases of the crash matrix")
+    seen: set[Point] = set()
+    failures: list[str] = []
+    for number, (case, wanted) in enumerate(_rare(tmp_path).items()):
+        attack = Attack.prepared(case, tmp_path / str(number), postgres_database)
+        own = [n for n in attack.first_of_each(seen) if attack.points[n].site.startswith(wanted)]
+        failures += attack.failures((moment,) for moment in (*own, chance.randrange(len(attack.points))))
+        attack.close()
+        cases("deaths around rare effects", attack.deaths)
     assert failures == []
 
 
@@ -112,7 +129,7 @@ def test_dead_around_what_is_sent_to_an_api(tmp_path: Path, cases: Count) -> Non
             deaths: list[tuple[int, ...]] = [(moment,) for moment in sorted({*new, *sent})]
             deaths.append(tuple(chance.sample(range(len(attack.points)), 2)))
             failures += attack.failures(deaths)
-        cases("deaths around what is sent to an API", len(deaths))
+        cases("deaths around what is sent to an API", attack.deaths)
     assert failures == []
 
 
@@ -123,26 +140,63 @@ def test_killed_around_effects(
     """What a dead process holds in memory, open files and sessions is gone, too."""
     _, chance = seeded("SIGKILL at effects")
     failures: list[str] = []
-    for number, case in enumerate(chance.sample(all_cases(), KILLED)):
+    killed = 0
+    there_are = [case for case in all_cases() if case.destination != "far" or elsewhere(tmp_path)]
+    for number, case in enumerate(chance.sample(there_are, KILLED)):
         attack = Attack.prepared(case, tmp_path / str(number), postgres_database)
         moments = chance.sample(range(len(attack.points)), MOMENTS)
         failures += attack.kills(moments, zygote, own_temporary_folder)
         attack.close()
-    cases("SIGKILL around durable effects", KILLED * MOMENTS)
+        killed += attack.deaths
+    cases("SIGKILL around durable effects", killed)
     assert failures == []
 
 
-@pytest.mark.usefixtures("own_temporary_folder")
-def test_no_effect_is_left_out_of_the_matrix(tmp_path: Path, postgres_database: str) -> None:
-    package = Path(platform_pipelines.__file__).parent
-    names = [file.relative_to(package).as_posix() for file in package.rglob("*.py")]
-    there_are = {site for name in names for site in sites(package / name, name)}
-    attacked: set[str] = set()
-    for number, case in enumerate(REPRESENTATIVE):
-        attack = Attack.prepared(case, tmp_path / str(number), postgres_database)
-        attacked |= {point.site for point in attack.points}
+@pytest.fixture(scope="module")
+def met(tmp_path_factory: pytest.TempPathFactory, postgres_dsn: str) -> set[str]:
+    """The calls with an effect that clean runs of the cases come by."""
+    root = tmp_path_factory.mktemp("met")
+    points: list[Point] = []
+    there_are = [case for case in REPRESENTATIVE if case in _rare(root) or case not in RARE]
+    for number, case in enumerate(there_are):
+        attack = Attack.prepared(case, root / str(number), postgres_dsn)
+        points += attack.points
         attack.close()
-    missing = {site for site in there_are - attacked if not {site, site.partition(":")[0]} & set(ELSEWHERE)}
+    for case in REPRESENTATIVE_API:
+        with attack_on_api(case, root / f"{case.mode}-{case.kind}") as attack:
+            points += attack.points
+    return {site for point in points for site in (point.site, *point.through)}
+
+
+def test_what_is_representative_is_attacked() -> None:
+    assert set(REPRESENTATIVE) <= {case for name in DESTINATIONS for case in pairwise(name)} | set(RARE)
+    assert set(REPRESENTATIVE_API) <= set(API_CASES)
+
+
+def test_no_effect_is_left_out_of_the_matrix(met: set[str], tmp_path: Path) -> None:
+    there_are = {site.name for module in callsites.modules() for site in callsites.call_sites(module)}
+    missing = there_are - met - set(ELSEWHERE) - (set() if elsewhere(tmp_path) else {FAR})
     assert not missing, (
-        f"{sorted(missing)}: add a case whose run has this effect, or say in ELSEWHERE where it is attacked"
+        f"{sorted(missing)}: add a case whose run has this effect, or a test that dies there, named in ELSEWHERE"
     )
+    unnamed = met - there_are
+    assert not unnamed, f"{sorted(unnamed)}: an effect is asked for in a way that `callsites` does not find"
+
+
+def test_what_is_excused_exists_and_is_not_met(met: set[str]) -> None:
+    there_are = {site.name for module in callsites.modules() for site in callsites.call_sites(module)}
+    assert set(ELSEWHERE) - there_are == set(), "no such call any more: take it out of ELSEWHERE"
+    assert set(ELSEWHERE) & met == set(), "the matrix dies there: take it out of ELSEWHERE"
+
+
+@pytest.mark.parametrize("test", sorted(set(ELSEWHERE.values())))
+def test_what_is_excused_is_attacked_by_a_test_that_exists(test: str) -> None:
+    module, _, name = test.partition("::")
+    path = Path(__file__).parents[1] / module
+    functions = {f.name: ast.unparse(f) for f in ast.parse(path.read_text()).body if isinstance(f, ast.FunctionDef)}
+    assert "excused(" in functions[name], "it is to assert that it comes by the effects that it excuses"
+
+
+def _rare(root: Path) -> dict[Case, tuple[str, ...]]:
+    """The rare cases that this machine can have."""
+    return {case: sites for case, sites in RARE.items() if case.destination != "far" or elsewhere(root)}

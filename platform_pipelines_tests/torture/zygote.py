@@ -117,10 +117,9 @@ def _run_cli(order: dict[str, Any]) -> int:
 def _run_case(order: dict[str, Any]) -> int:
     from platform_pipelines_tests.torture.cases import Case
     from platform_pipelines_tests.torture.crash import hooked, kill_at
-    from platform_pipelines_tests.torture.site import Site
 
     case = Case(*order["case"])
-    site = Site(Path(order["root"]), order["dsn"], case.targets)
+    site = case.site(Path(order["root"]), order["dsn"])
     with hooked(kill_at(order["number"])):
         for step in case.steps(site):
             step()
