@@ -14,7 +14,7 @@ import re
 import threading
 from typing import TYPE_CHECKING
 
-from platform_pipelines import duck
+from platform_pipelines import duck, durable
 from platform_pipelines.connectors.duckdb_blocks import KeptBlocks, restore
 
 if TYPE_CHECKING:
@@ -152,17 +152,23 @@ class _Instance:
         return connection
 
     def _close_unused(self) -> None:
-        import duckdb
-
         if not self._users and self._root is not None:
             log = self._path.with_name(f"{self._path.name}.wal")
             try:
-                if not self._read_only:
-                    if log.exists():
-                        self.keep_blocks(self._root)
-                    with contextlib.suppress(duckdb.Error):  # closed for good by an error: the log stays
-                        self._root.execute(_CHECKPOINT)
+                if not self._read_only and log.exists():
+                    self.keep_blocks(self._root)
+                    with durable.effect("checkpoint", self._path):
+                        _close(self._root, _CHECKPOINT)
             finally:
-                self._root.close()
+                _close(self._root, _NO_CHECKPOINT)
                 self._root = None
                 self._blocks.drop()
+
+
+def _close(root: duckdb.DuckDBPyConnection, setting: str) -> None:
+    """Close the file, with a checkpoint or without; it may be closed already."""
+    import duckdb
+
+    with contextlib.suppress(duckdb.Error):  # closed for good by an error: the log stays
+        root.execute(setting)
+    root.close()
