@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-import platform_pipelines
+from platform_pipelines_tests.torture.callsites import PACKAGE, modules
 from platform_pipelines_tests.torture.scan import findings
 
-PACKAGE = Path(platform_pipelines.__file__).parent
+if TYPE_CHECKING:
+    from pathlib import Path
+
 #: what does not pass through ``durable``, and why a crash there cannot harm
 EXCEPTIONS = {
     "durable.py": "the effects themselves",
@@ -20,10 +22,12 @@ EXCEPTIONS = {
     "formats/text_read.py": "files in a private folder",
     "formats/folder_columns.py": "a link in a private folder",
     "formats/own_text.py": "files in a private folder",
+    "formats/typed_spool.py": "files in a private folder",
     "formats/folder_merge.py": "files in a private folder",
     "http/tokens.py:locked": "a lock file",
     "isolated/syscalls.py": "a file without a name",
     "isolated/wire.py": "a pipe",
+    "isolated/process.py:_start": "a process that may write nothing; it goes with its pipe",
     "store/locks.py": "lock files; what is in them is read by people only",
     "store/runs.py": "the lock that a run holds",
     "formats/folder.py": "the lock that a load holds",
@@ -31,16 +35,14 @@ EXCEPTIONS = {
     "cli/interrupt.py": "a message on the terminal",
     "cli/new.py": "files of YAML for a person who is looking on",
     "demo/data.py": "input of the demo; renamed into place whole",
+    "orchestration/launcher/offer.py:start": "a process; what it does is a run's",
     "orchestration/launcher/nursery.py": "a socket, gone with its process",
     "orchestration/launcher/seat.py": "a folder for sockets",
     "connectors/duckdb_blocks.py:_alone": "a file opened to lock it; what is written to it passes through durable",
+    "connectors/postgres_copy.py:run": "into a table of the engine, which is in memory",
     "connectors/postgres_engine.py": "a session that reads",
     "connectors/postgres.py": "a transaction that reads",
 }
-
-
-def modules() -> list[str]:
-    return sorted(file.relative_to(PACKAGE).as_posix() for file in PACKAGE.rglob("*.py"))
 
 
 @pytest.mark.parametrize("name", modules())
@@ -61,6 +63,28 @@ def test_exceptions_are_still_needed() -> None:
     "line",
     [
         "os.replace(a, b)",
+        "from os import replace",
+        "from shutil import *",
+        "from subprocess import run",
+        "import os as system",
+        "from zipfile import ZipFile as Z",
+        "from platform_pipelines.durable import rename",
+        "open(path, mode)",
+        "path.open(mode)",
+        "path.open(mode=mode)",
+        "io.open(path, 'w')",
+        "gzip.open(path, 'wb')",
+        "gzip.open(path, mode)",
+        "zipfile.ZipFile(path, 'w')",
+        "ZipFile(path, mode='a')",
+        "pa.OSFile(path, 'wb')",
+        "pa.memory_map(path, 'r+')",
+        "fs.open_output_stream(path)",
+        "file.truncate()",
+        "os.open(path, flags)",
+        "os.open(path, os.O_RDONLY | flag)",
+        "sqlite3.connect(path)",
+        "subprocess.run(command)",
         "path.write_text('x')",
         "path.rename(other)",
         "path.replace(other)",
@@ -73,12 +97,29 @@ def test_exceptions_are_still_needed() -> None:
         "connection.commit()",
         "connection.execute('commit')",
         "connection.execute(f'insert into {table} values (1)')",
+        "connection.execute('insert into ' + table)",
+        "connection.execute(f'insert into {table}'.encode())",
+        "connection.sql('create table t (a int)')",
+        "connection.query('drop table t')",
+        "session.execute(text('update t set a = 1'))",
+        "connection.execute('checkpoint')",
+        "connection.execute('vacuum')",
+        "connection.execute(f'attach {path}')",
+        "connection.execute(f'copy t to {path}')",
+        "connection.execute('copy t from stdin')",
+        "connection.execute('-- why\\ndelete from t')",
+        "connection.execute('with a as (select 1) insert into t from a')",
+        "connection.execute('select 1 as a into t')",
         "with connection.transaction(): pass",
     ],
 )
-def test_an_effect_that_is_not_named_is_found(tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_an_effect_that_is_not_named_is_found(tmp_path: Path, line: str, kind: str) -> None:
     module = tmp_path / "module.py"
-    module.write_text(f"def f():\n    {line}\n")
+    if line.endswith("*"):  # stands in no function
+        module.write_text(f"{line}\n")
+    else:
+        module.write_text(f"{kind} f():\n    {line}\n")
     assert findings(module, "connectors/module.py")
 
 
@@ -89,6 +130,14 @@ def test_an_effect_that_is_not_named_is_found(tmp_path: Path, line: str) -> None
         "name.replace('a', 'b')",
         "moment.replace(tzinfo=None)",
         "connection.execute('select 1')",
+        "connection.execute('with a as (select 1) select * from a')",
+        "connection.execute('copy t to stdout')",
+        "os.open(path, os.O_RDONLY | os.O_DIRECTORY)",
+        "zipfile.ZipFile(path)",
+        "pa.OSFile(path, 'rb')",
+        "gzip.open(path)",
+        "from os import path",
+        "from zipfile import ZipFile",
         "durable.rename(a, b)",
         "with durable.effect('write', path):\n    pq.write_table(table, path)",
         "with durable.committing(connection.transaction(), table):\n    pass",
@@ -105,3 +154,21 @@ def test_a_destination_is_trusted_with_no_statement_that_is_not_read(tmp_path: P
     module.write_text("connection.execute(sql)")
     assert findings(module, "connectors/some_destination.py")
     assert not findings(module, "connectors/some_source.py")
+    for line in ("session.execute(sql)", "self._connection.sql(sql)", "connection.execute(f'{verb} into t')"):
+        module.write_text(line)
+        assert findings(module, "connectors/some_destination.py"), line
+
+
+def test_an_asynchronous_block_is_looked_into(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("async def f():\n    async with path.open('w') as file:\n        pass\n")
+    assert [each.where for each in findings(module, "connectors/module.py")] == ["connectors/module.py:f"]
+
+
+def test_a_database_in_memory_may_do_anything_but_write_a_file(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("connection.execute('create table t (a int)')")
+    assert not findings(module, "transforms/some.py")
+    for line in ("connection.execute(f'copy t to {path}')", "connection.execute(f'attach {path} as other')"):
+        module.write_text(line)
+        assert findings(module, "transforms/some.py"), line
