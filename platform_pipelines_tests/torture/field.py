@@ -13,7 +13,8 @@ import duckdb
 import psycopg
 
 from platform_pipelines.formats.folder_manifest import read_manifest
-from platform_pipelines_tests.torture.site import Site, unused_scratch
+from platform_pipelines_tests.torture.orphans import unused_scratch
+from platform_pipelines_tests.torture.site import Site
 
 if TYPE_CHECKING:
     import random

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
-import re
 import shutil
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -29,12 +23,13 @@ from platform_pipelines.connectors.registry import capabilities
 from platform_pipelines.engine.project import Project
 from platform_pipelines.formats.folder_manifest import MANIFEST, read_manifest
 from platform_pipelines.model import Page
-from platform_pipelines.scratch import PREFIX
 from platform_pipelines.spec import Catalog, ConnectorSpec, pipeline_from_config
-from platform_pipelines.store import FeedLog, Store, keysnapshot, refusals
+from platform_pipelines.store import FeedLog, Store
+from platform_pipelines_tests.torture.orphans import is_record, known_in_log, unused_scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from platform_pipelines.connectors.base import Connector
     from platform_pipelines.model import Stream, Window
@@ -232,12 +227,12 @@ class Site:
         for pipeline in ("p", "seed", "whole"):
             expected.add(self.root / self.store_path / pipeline / "approvals")
             for log in self.logs(pipeline):
-                expected |= set(_known_in_log(log))
+                expected |= set(known_in_log(log))
                 expected |= set(log.folder.glob("e*.damaged/**/*"))  # kept as they are
         store = self.root / self.store_path
         for top in (store, self.root / "out", self.lake):
             for path in top.rglob("*"):
-                known = path in expected or (top == store and _is_record(path.relative_to(store).parts))
+                known = path in expected or (top == store and is_record(path.relative_to(store).parts))
                 if not known and not (path.is_dir() and any(path.iterdir())):
                     yield path
         yield from unused_scratch()
@@ -281,50 +276,3 @@ def _counted(cursor: Any) -> Contents:
         tuple((names[n], row[n] is not None if names[n] == _DELETED_AT else row[n]) for n in order)
         for row in cursor.fetchall()
     )
-
-
-def _known_in_log(log: FeedLog) -> Iterator[Path]:
-    yield from log.folder.glob(".*lock")
-    for epoch in log.epochs():
-        folder, keys = log.epoch_folder(epoch), keysnapshot.latest(log, epoch)
-        yield from (
-            folder,
-            folder / "epoch.json",
-            folder / "totals.json",
-            folder / "expired.json",
-            *(folder / file.path for file in keys.files),
-        )
-        for refusal in refusals.latest(log, epoch):
-            yield from (folder / f"{refusal.name}.json", *(folder / file.path for file in refusal.files))
-        if keys.sequence:
-            yield folder / f"{keys.sequence:06d}.keys.json"
-        for sequence in log.sequences(epoch):
-            manifest, verdict = log.manifest(epoch, sequence), log.verdict(epoch, sequence)
-            yield from (folder / f"{sequence:06d}.{ending}" for ending in ("json", "verdict.json"))
-            if manifest.kind == "replay":
-                yield folder / f"{sequence:06d}.replay"
-            files = (*manifest.files, *([manifest.rejects] if manifest.rejects else []))
-            yield from folder.glob(f"{sequence:06d}.held-*.json")
-            if verdict:
-                files += (*verdict.files, *verdict.left_out, *verdict.dead)
-            yield from (folder / file.path for file in files)
-
-
-def _is_record(parts: tuple[str, ...]) -> bool:
-    """Whether a path below the landing log is history: of runs, or of schemas."""
-    kinds = {"schemas": r"\d{6}\.json", "history": r"\d{20}-[0-9a-f]{8}\.json"}
-    return parts[0] == "_runs" or (
-        len(parts) > 2 and parts[1] in kinds and re.fullmatch(kinds[parts[1]], parts[-1]) is not None
-    )
-
-
-def unused_scratch(temporary: Path | None = None) -> Iterator[Path]:
-    """Temporary folders whose processes are dead."""
-    for path in (temporary or Path(tempfile.gettempdir())).glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                yield path
-            finally:
-                os.close(descriptor)
