@@ -157,7 +157,8 @@ class Field:
         return found
 
     def _sql(self, statement: str) -> None:
-        with psycopg.connect(self.dsn, autocommit=True) as server:
+        """Change the source, for good: the server, which is fast rather than safe, may be killed the moment after."""
+        with psycopg.connect(self.dsn, autocommit=True, options="-c synchronous_commit=on") as server:
             server.execute(statement.encode())
 
     def _orphans_in(self, table: str) -> list[str]:
