@@ -33,14 +33,12 @@ def cases(record_property: Callable[[str, object], None]) -> Callable[[str, int]
     return lambda what, number: record_property(counts.PROPERTY, (what, number))
 
 
-@pytest.fixture(autouse=True)
-def _counted(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Count the test where it is a case of an attack, and the histories that it plays."""
     PLAYED.clear()
     yield
-    for what in counts.of_each(request.node.nodeid):
-        record_property(counts.PROPERTY, (what, 1))
-    for what, number in PLAYED.items():
-        record_property(counts.PROPERTY, (f"random histories: {what}", number))
+    item.user_properties += counts.of_test(item.nodeid, PLAYED)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from _pytest.terminal import TerminalReporter
 
@@ -34,9 +34,11 @@ EACH = {
 }
 
 
-def of_each(test: str) -> list[str]:
-    """The attacks of which a test is a case, by its id."""
-    return [what for pattern, what in EACH.items() if pattern.match(test)]
+def of_test(test: str, played: Mapping[str, int]) -> list[tuple[str, object]]:
+    """What is noted of a test, by its id and the random histories that it has played."""
+    found = [(what, 1) for pattern, what in EACH.items() if pattern.match(test)]
+    found += [(f"random histories: {what}", number) for what, number in played.items()]
+    return [(PROPERTY, each) for each in found]
 
 
 def summed(reports: Iterable[Any]) -> dict[str, int]:

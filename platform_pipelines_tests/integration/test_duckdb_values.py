@@ -38,7 +38,7 @@ def test_a_schema_may_be_named_like_its_file(tmp_path: Path, file: str, schema: 
 
 def test_columns_that_differ_by_case_alone_are_refused(tmp_path: Path) -> None:
     """DuckDB does not tell them apart; nothing is loaded into the wrong one."""
-    with pytest.raises(InvalidData, match="already exists"):
+    with pytest.raises(InvalidData, match="'Name' and 'name' differ in case alone"):
         _load(tmp_path / "w.duckdb", pa.table({"id": [1], "Name": ["a"], "name": ["b"]}), "raw.t")
 
 
