@@ -7,9 +7,10 @@ a file format or Dagster.
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from platform_pipelines.rowfiles import NOWHERE, RowFiles
 
@@ -30,6 +31,8 @@ Decision = Literal["release", "discard"]
 DELETED_AT = "_pipelines_deleted_at"
 #: partition keys that are names of folders as they are
 _PLAIN = re.compile(r"[A-Za-z0-9_~ +:,-]*")
+#: the folder of a feed without partitions, and how those of partitions begin
+_WHOLE, _PART = "all", "p-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Feed:
     @property
     def key(self) -> str:
         """The partition key, or ``all``."""
-        return "all" if self.partition is None else self.partition
+        return _WHOLE if self.partition is None else self.partition
 
     @property
     def id(self) -> str:
@@ -58,10 +61,26 @@ class Feed:
     def folder(self) -> str:
         """The feed's folder name in the landing log; safe for any key."""
         if self.partition is None:
-            return "all"
+            return _WHOLE
         if _PLAIN.fullmatch(self.partition):
-            return "p-" + self.partition
-        return "p-" + quote(self.partition, safe=" +:,").replace(".", "%2E")
+            return _PART + self.partition
+        return _PART + quote(self.partition, safe=" +:,").replace(".", "%2E")
+
+    @property
+    def option(self) -> str:
+        """What a command needs to be about this feed, as a shell takes it: `` --partition KEY``; else nothing."""
+        return "" if self.partition is None else f" --partition {shlex.quote(self.partition)}"
+
+    @classmethod
+    def of_id(cls, text: str) -> Feed:
+        """The feed with this :attr:`id`."""
+        pipeline, parted, partition = text.partition("/")
+        return cls(pipeline, partition if parted else None)
+
+    @classmethod
+    def of_folder(cls, pipeline: str, name: str) -> Feed:
+        """The feed of a pipeline with this :attr:`folder`."""
+        return cls(pipeline, None if name == _WHOLE else unquote(name.removeprefix(_PART)))
 
 
 @dataclass(frozen=True, slots=True)

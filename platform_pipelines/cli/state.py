@@ -10,6 +10,7 @@ from platform_pipelines.cli.options import confirm, json_option, partition_optio
 from platform_pipelines.cli.output import count, note, write, write_json
 from platform_pipelines.cli.project import load_project
 from platform_pipelines.errors import UsageError
+from platform_pipelines.model import Feed
 
 if TYPE_CHECKING:
     from platform_pipelines.engine import Project
@@ -90,8 +91,8 @@ def _reset(project: Project, name: str, partition: str | None, *, yes: bool) -> 
     from platform_pipelines.engine import new_token, reset
 
     project.pipeline(name)  # a misspelt name is answered before the question
-    what = f"partition {partition} of `{name}`" if partition else f"the whole pipeline `{name}`"
-    option = f" --partition {partition}" if partition else ""
+    what = f"partition {partition} of `{name}`" if partition is not None else f"the whole pipeline `{name}`"
+    option = Feed(name, partition).option
     question = f"Forget the watermark of {what}, so that the next run reads it anew and replaces what was loaded?"
     confirm(question, yes=yes, command=f"pipelines state {name} --reset{option}")
     feeds = reset(project, name, partition, token=new_token(), waiting=_waiting)
@@ -103,7 +104,7 @@ def _rewind(project: Project, name: str, to: str, partition: str | None, *, yes:
     from platform_pipelines.engine import new_token, plan_rewind, rewind
 
     planned = plan_rewind(project, name, to, partition)
-    option = f" --partition {partition}" if partition else ""
+    option = Feed(name, partition).option
     now, then = planned.before.plain(), "the beginning" if planned.after is None else str(planned.after.plain())
     where = f" (as after batch {planned.batch.epoch}/{planned.batch.sequence})" if planned.batch else ""
     if not planned.moved:
@@ -138,7 +139,7 @@ def _show(name: str, body: dict[str, Any]) -> None:
     write(table(headers, rows))
     for feed in body["feeds"]:
         if feed["held"]:
-            option = f" --partition {feed['partition']}" if feed["partition"] else ""
+            option = Feed(name, feed["partition"]).option
             note(
                 f"Held: {feed['held']} Let it through with `pipelines run {name}{option} --release`, "
                 f"or drop it with `--discard`."

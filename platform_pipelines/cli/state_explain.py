@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from platform_pipelines.cli.output import count, note, write, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from platform_pipelines.engine import Explanation, Project
 
 _HEADERS = ("PARTITION", "BATCH", "LANDED AT (UTC)", "CURSOR", "OUTCOME", "WHY", "FILE", "ROW", "RUN")
@@ -67,16 +70,15 @@ def _doubts(found: Explanation) -> list[str]:
     return said
 
 
-def _counted(places: tuple[str, ...]) -> str:
+def _counted(places: Collection[str]) -> str:
     return "1 batch" if len(places) == 1 else f"{len(places):,} batches"
 
 
-def _listed(places: tuple[str, ...]) -> str:
-    return ", ".join(places[:_LISTED]) + (", …" if len(places) > _LISTED else "")
+def _listed(places: Collection[str]) -> str:
+    return ", ".join(islice(places, _LISTED)) + (", …" if len(places) > _LISTED else "")
 
 
 def _refresh(found: Explanation) -> str:
     """The commands that read all again that is missing."""
-    partitions = dict.fromkeys(place.partition(" of ")[2] for place in found.missing)
-    options = tuple(f" --partition {key}" if key else "" for key in partitions)
-    return _listed(tuple(f"`pipelines run {found.pipeline}{option} --full-refresh`" for option in options))
+    feeds = dict.fromkeys(found.missing.values())
+    return _listed([f"`pipelines run {found.pipeline}{feed.option} --full-refresh`" for feed in feeds])

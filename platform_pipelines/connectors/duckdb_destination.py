@@ -21,7 +21,7 @@ from platform_pipelines.sql.statements import Statements
 from platform_pipelines.sql.tables import TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import duckdb
     import pyarrow as pa
@@ -93,15 +93,18 @@ class DuckDBLoad:
         ).fetchall()
         return {name: duckdb_types.parse(text) for name, text in found} or None
 
-    def evolve(self, table: TableName, plan: LoadPlan, found: Changes) -> None:
-        """Make the changes: additions before the transaction of the rows, losses inside of it.
+    def check(self, table: TableName, have: Mapping[str, ColumnType] | None, found: Changes) -> None:
+        """See that DuckDB can tell the columns apart.
 
         Raises:
-            InvalidData: two columns would differ in case alone, or one has no name.
+            InvalidData: two would differ in case alone, or one has no name.
         """
         names = [column.name for column in found.columns]
         check_names(names)
-        check_beside(names, tuple(self.columns(table) or ()), table.text)
+        check_beside(names, tuple(have or ()), table.text)
+
+    def evolve(self, table: TableName, plan: LoadPlan, found: Changes) -> None:
+        """Make the changes: additions before the transaction of the rows, losses inside of it."""
         if found.create:
             self.execute(plan.ddl[0])
             return

@@ -23,7 +23,7 @@ from platform_pipelines.sql.script import STAGE
 from platform_pipelines.sql.tables import FEED, check_count, check_lengths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import duckdb
     import psycopg
@@ -154,10 +154,18 @@ class PostgresLoad:
             rows = self._transaction.execute(_COLUMNS, [table.schema, table.name]).fetchall()
         return {name: postgres_types.parse(text) for name, text in rows} or None
 
+    def check(self, table: TableName, have: Mapping[str, ColumnType] | None, found: Changes) -> None:
+        """See that PostgreSQL can have such columns.
+
+        Raises:
+            InvalidData: a name is too long, or there are too many.
+        """
+        names = [column.name for column in found.columns]
+        check_lengths((table.schema, table.name, *names), NAME_BYTES, "PostgreSQL")
+        check_count(len({*(have or ()), *names, *([FEED] if found.feed else [])}), COLUMNS, table, "PostgreSQL")
+
     def evolve(self, table: TableName, plan: LoadPlan, found: Changes) -> None:
         """Make the changes, inside the transaction."""
-        check_lengths((table.schema, table.name, *(c.name for c in found.columns)), NAME_BYTES, "PostgreSQL")
-        check_count(len(found.columns) + found.feed, COLUMNS, table, "PostgreSQL")
         for statement in plan.ddl + plan.destructive:
             self.execute(statement)
         if rekeyed := self.rekeyed(table):

@@ -6,7 +6,7 @@ with it by ``retracing``, what destinations did with it is told by ``fate``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import duck
@@ -40,7 +40,7 @@ class Explanation:
         versions: its rows, in the order in which they landed.
         destinations: what each did with them.
         retired: batches whose files retention has removed, as ``EPOCH/SEQUENCE``.
-        missing: batches whose files something else has removed.
+        missing: likewise batches whose files something else has removed, with their feeds.
         notes: what else may be the reason.
     """
 
@@ -49,7 +49,7 @@ class Explanation:
     versions: tuple[Version, ...]
     destinations: Mapping[str, Fate]
     retired: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+    missing: Mapping[str, Feed] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -96,19 +96,19 @@ def explain(project: Project, name: str, key: str, partition: str | None = None)
             d.name: with_undecided(context, fate(context, d, found, passed, refusals), undecided)
             for d in context.pipeline.destinations
         },
-        retired=tuple(place for place, expired in gone if expired),
-        missing=tuple(place for place, expired in gone if not expired),
+        retired=tuple(_place(log.feed, manifest) for log, manifest in gone if _retired(log, manifest)),
+        missing={_place(log.feed, manifest): log.feed for log, manifest in gone if not _retired(log, manifest)},
         notes=tuple(_notes(logs)),
     )
 
 
 def _trace(
     context: Context, logs: list[FeedLog], key: RowKey
-) -> tuple[list[Version], list[Refused], list[tuple[str, bool]]]:
-    """Versions of the row, those that destinations refused, and batches whose files are gone: if by retention."""
+) -> tuple[list[Version], list[Refused], list[tuple[FeedLog, Manifest]]]:
+    """Versions of the row, those that destinations refused, and batches whose files are gone."""
     versions: list[Version] = []
     refusals: list[Refused] = []
-    gone: list[tuple[str, bool]] = []
+    gone: list[tuple[FeedLog, Manifest]] = []
     cursor = context.pipeline.source.cursor
     deletes = context.pipeline.source.deletes
     with duck.session() as connection:
@@ -127,7 +127,7 @@ def _trace(
                 seen = _Batch(context, search, manifest).versions()
                 versions += seen or []
                 if seen is None:
-                    gone.append((_place(log.feed, manifest), is_expired(log, manifest.epoch, manifest.sequence)))
+                    gone.append((log, manifest))
     return versions, refusals, gone
 
 
@@ -135,6 +135,10 @@ def _batches(log: FeedLog) -> Iterator[Manifest]:
     for epoch in log.epochs():
         for sequence in log.sequences(epoch):
             yield log.manifest(epoch, sequence)
+
+
+def _retired(log: FeedLog, manifest: Manifest) -> bool:
+    return is_expired(log, manifest.epoch, manifest.sequence)
 
 
 def _place(feed: Feed, manifest: Manifest) -> str:

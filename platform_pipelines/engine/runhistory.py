@@ -86,10 +86,9 @@ def status(project: Project, name: str | None = None, page: int = 1) -> list[Run
 
 def _summary(runs: RunLog, pipeline: str, token: str) -> RunSummary:
     alive = runs.is_alive(pipeline, token)  # asked first: a run that ends now has its end recorded below
-    entries = runs.entries(pipeline, token)
-    started = runs.began(pipeline, token)
-    # the last record of a run that goes on may be half written
-    damaged = () if alive else tuple(str(path) for path in runs.damaged(pipeline, token))
+    record = runs.record(pipeline, token)
+    entries, started = record.entries, record.began
+    damaged = () if alive else record.damaged  # the last record of a run that goes on may be half written
     end = ending(entries, alive=alive)
     error = next((entry.body["error"] for entry in entries if entry.stage == "error"), None)
     if error is None and end.status in _FAILED:

@@ -184,9 +184,7 @@ def recorded(context: Context, outcome: Outcome) -> Iterator[None]:
     except Exception as caught:
         if duck.interrupted(caught):
             raise KeyboardInterrupt from caught
-        error = as_ours(caught, f"Feed {outcome.feed.id}")
-        advise(error, outcome.feed.pipeline)
-        scrub(error)
+        error = _shown(caught, outcome.feed, f"Feed {outcome.feed.id}")
         outcome.error = error
         if isinstance(error, GateClosed) and isinstance(error.validated, Validated):
             outcome.validated = error.validated
@@ -199,11 +197,17 @@ def _try_load(context: Context, feed: Feed, name: str) -> Loaded | PipelinesErro
     try:
         return load(context, feed, name)
     except Exception as caught:  # noqa: BLE001 - kept as the cause: one destination must not stop the others
-        error = as_ours(caught, f"Loading `{name}`")
-        advise(error, feed.pipeline)
-        scrub(error)
+        error = _shown(caught, feed, f"Loading `{name}`")
         context.record("error", {"partition": feed.key, "destination": name, "error": mask(str(error))})
         return error
+
+
+def _shown(caught: Exception, feed: Feed, doing: str) -> PipelinesError:
+    """What was caught, as a person may see it: an error of ours, with commands to type and without secrets."""
+    error = as_ours(caught, doing)
+    advise(error, feed.pipeline)
+    scrub(error)
+    return error
 
 
 def _targets(names: list[str], request: RunRequest) -> list[str]:

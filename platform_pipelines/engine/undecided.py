@@ -40,8 +40,7 @@ def _said(context: Context, version: Version) -> str:
     read = f"Read with batch {version.place}, {version.detail.rstrip('.')}."
     if context.log(version.feed).held(version.batch.epoch) is None:
         return read
-    option = f" --partition {version.feed.partition}" if version.feed.partition is not None else ""
     return (
         f"{read} Mend the source or the rules and run again, or let the batch through with "
-        f"`pipelines run {version.feed.pipeline}{option} --release`, or drop it with `--discard`."
+        f"`pipelines run {version.feed.pipeline}{version.feed.option} --release`, or drop it with `--discard`."
     )

@@ -123,12 +123,11 @@ def _unjudged(log: FeedLog) -> Iterator[Manifest]:
 
 
 def _closed(context: Context, manifest: Manifest, reason: str) -> str:
-    name, partition = context.pipeline.name, manifest.feed.partition
-    option = f" --partition {partition}" if partition else ""
+    name = context.pipeline.name
     return (
         f"The gate of `{name}` closed on batch {manifest.epoch}/{manifest.sequence} of {manifest.feed.key}: {reason} "
         f"No destination was touched. Mend the source or the rules and run again, or let the batch through with "
-        f"`pipelines run {name}{option} --release`, or drop it with `--discard`."
+        f"`pipelines run {name}{manifest.feed.option} --release`, or drop it with `--discard`."
     )
 
 

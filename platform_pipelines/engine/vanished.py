@@ -224,7 +224,7 @@ def _check_share(context: Context, log: FeedLog, gone: int, comparison: _Compari
     if deletes is None or context.allow_destructive or gone <= deletes.max_share * known:
         return
     name, partition = context.pipeline.name, log.feed.partition
-    command = f"pipelines run {name}{f' --partition {partition}' if partition else ''} --allow-destructive"
+    command = f"pipelines run {name}{log.feed.option} --allow-destructive"
     where = f" of partition {partition}" if partition else ""
     msg = (
         f"{gone} of the {known} keys that `{name}` has loaded{where} are gone at the source ({gone / known:.1%}), more "

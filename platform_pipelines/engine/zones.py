@@ -54,19 +54,19 @@ def check_zones(context: Context, log: FeedLog, *, follows: bool) -> None:
     Raises:
         CursorError: `cursor.timezone` or `partitions.timezone` is another than it was.
     """
-    epoch = max(log.epochs(), default=None)
-    last = log.last(epoch) if epoch is not None else None
-    if epoch is None or last is None or not last.zones:
-        return
-    whole = log.first_complete(epoch) is not None
-    if context.full_refresh and whole:
-        return
     spec = context.pipeline
     cursor, partitions = spec.source.cursor, spec.time_partitions
     declared = {
         CURSOR: cursor.timezone if cursor and follows else None,
         PARTITION: partitions.timezone if partitions else None,
     }
+    epoch = max(log.epochs(), default=None) if any(declared.values()) else None
+    last = log.last(epoch) if epoch is not None else None
+    if epoch is None or last is None or not last.zones:
+        return
+    whole = log.first_complete(epoch) is not None
+    if context.full_refresh and whole:
+        return
     for what, before in last.zones.items():
         now = declared[what]
         if now is not None and now != before:

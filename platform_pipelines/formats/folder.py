@@ -72,10 +72,10 @@ class TableFolder:
 
     def tidy(self) -> None:
         """Remove files that are not live, unless a load is under way, which does so itself."""
-        if not self._leftovers(read_manifest(self.path)):
+        if not _leftovers(read_manifest(self.path), self._names()):
             return
         with contextlib.suppress(BlockingIOError), self._locked(wait=False):
-            self._sweep(read_manifest(self.path))
+            self._sweep(read_manifest(self.path), self._names())
 
     def changes(self, load: Load) -> LoadPlan:
         """The columns that the load would add or widen, and those whose values it would lose, in words.
@@ -121,8 +121,9 @@ class TableFolder:
                 "first. Run again."
             )
             raise OffsetConflict(msg)
-        manifest, absent = without_missing(self.path, manifest, self._names(), load)
-        self._sweep(manifest)
+        names = self._names()
+        manifest, absent = without_missing(self.path, manifest, names, load)
+        self._sweep(manifest, names)
         lost = lost_columns(manifest.schema(), load)
         brought, known = _kept_schema(load), without(manifest.schema(), lost)
         check_names(brought.names)
@@ -162,28 +163,29 @@ class TableFolder:
         durable.sync(self.path)
         changed = self.changes(load)
         write_manifest(self.path, after)
-        self._sweep(after)
+        self._sweep(after, self._names())
         size = sum(file.bytes for file in writer.files)
         return Receipt(receipt.staged, receipt.loaded, receipt.superseded, size, changed.ddl + changed.destructive)
 
-    def _sweep(self, manifest: FolderManifest) -> None:
+    def _sweep(self, manifest: FolderManifest, names: frozenset[str]) -> None:
         """Remove files of loads that were not committed or are replaced; never a file with another name."""
-        for path in self._leftovers(manifest):
-            durable.unlink(path)
+        for name in _leftovers(manifest, names):
+            durable.unlink(self.path / name)
 
-    def _leftovers(self, manifest: FolderManifest) -> list[Path]:
-        live = {file.name for file in manifest.files}
-        return [self.path / name for name in self._names() if name not in live and is_ours(name)]
-
-    def _names(self) -> list[str]:
+    def _names(self) -> frozenset[str]:
         """What the folder holds, by one listing."""
-        return [path.name for path in self.path.iterdir()] if self.path.is_dir() else []
+        return frozenset(path.name for path in self.path.iterdir()) if self.path.is_dir() else frozenset()
 
     @contextlib.contextmanager
     def _locked(self, *, wait: bool = True) -> Iterator[None]:
         with (self.path / _LOCK).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
+
+
+def _leftovers(manifest: FolderManifest, names: frozenset[str]) -> list[str]:
+    live = {file.name for file in manifest.files}
+    return sorted(name for name in names - live if is_ours(name))
 
 
 def _is_first(manifest: FolderManifest, load: Load) -> bool:

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from platform_pipelines.errors import InvalidData
+from platform_pipelines.model import Feed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile
@@ -22,7 +23,7 @@ _SHOWN = 3
 
 
 def without_missing(
-    folder: Path, manifest: FolderManifest, names: Collection[str], load: Load
+    folder: Path, manifest: FolderManifest, names: frozenset[str], load: Load
 ) -> tuple[FolderManifest, list[LiveFile]]:
     """The manifest of the files that are there, and the missing ones that stay listed.
 
@@ -35,7 +36,7 @@ def without_missing(
     Raises:
         InvalidData: files are missing that this load does not replace; naming the first and the next step.
     """
-    missing = [file for file in manifest.files if file.name not in names]
+    there, missing = _split(manifest.files, names)
     if not missing:
         return manifest, []
     whole = load.mode == "replace" and load.feed.partition is None
@@ -44,7 +45,7 @@ def without_missing(
     again = replaces and load.previous is not None
     if left and not (again and all(_pipeline(file) == load.feed.pipeline for file in left)):
         raise missing_error(folder, missing)
-    return replace(manifest, files=tuple(file for file in manifest.files if file not in missing)), left
+    return replace(manifest, files=tuple(there)), left
 
 
 def missing_error(folder: Path, missing: Sequence[LiveFile]) -> InvalidData:
@@ -61,11 +62,20 @@ def missing_error(folder: Path, missing: Sequence[LiveFile]) -> InvalidData:
     )
 
 
+def _split(files: Iterable[LiveFile], names: frozenset[str]) -> tuple[list[LiveFile], list[LiveFile]]:
+    """Files that are there, and files that are not."""
+    there: list[LiveFile] = []
+    missing: list[LiveFile] = []
+    for file in files:
+        (there if file.name in names else missing).append(file)
+    return there, missing
+
+
 def _anew(feed: str) -> str:
     """The command that loads a feed anew; all partitions at once would begin with those that were never loaded."""
-    pipeline, _, partition = feed.partition("/")
-    return f"`pipelines run {pipeline} --full-refresh{f' --partition {partition}' if partition else ''}`"
+    missing = Feed.of_id(feed)
+    return f"`pipelines run {missing.pipeline} --full-refresh{missing.option}`"
 
 
 def _pipeline(file: LiveFile) -> str:
-    return file.feed.partition("/")[0]
+    return Feed.of_id(file.feed).pipeline

@@ -19,7 +19,7 @@ from platform_pipelines.sql.keys import repeated
 from platform_pipelines.sql.statements import Statements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
@@ -51,6 +51,13 @@ class Database(evolve.Types, Protocol):
 
     def columns(self, table: TableName) -> dict[str, ColumnType] | None:
         """The table's columns; None if there is no such table."""
+
+    def check(self, table: TableName, have: Mapping[str, ColumnType] | None, found: Changes) -> None:
+        """See that the database can have such columns.
+
+        Raises:
+            InvalidData: a name that it cannot have, or more columns than it can.
+        """
 
     def evolve(self, table: TableName, plan: LoadPlan, found: Changes) -> None:
         """Make the changes."""
@@ -86,6 +93,7 @@ def run_load(database: Database, table: TableName, load: Load, batches: pa.Recor
     have = database.columns(table)
     offsets.check(load, _stored(database, table, load, exists=have is not None))
     found = evolve.changes(have, load, database)
+    database.check(table, have, found)
     staged = None
     if doubts := evolve.doubts(found):
         staged = database.stage(load, found, batches)

@@ -66,5 +66,4 @@ def problem(log: FeedLog, epoch: int, file: DataFile, size: int | None) -> str:
 
 
 def _refresh(feed: Feed) -> str:
-    option = f" --partition {feed.partition}" if feed.partition is not None else ""
-    return f"`pipelines run {feed.pipeline}{option} --full-refresh`"
+    return f"`pipelines run {feed.pipeline}{feed.option} --full-refresh`"

@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+
+from platform_pipelines.model import Feed
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_WHOLE = "all"
 
 
 def reset_command(place: Path) -> str:
     """The command that starts the feed over whose epoch holds the file."""
     match place.parts:
         case (*_, pipeline, "feeds", feed, _, _):
-            option = "" if feed == _WHOLE else f" --partition {unquote(feed.removeprefix('p-'))}"
-            return f"`pipelines state {pipeline} --reset{option}`"
+            return f"`pipelines state {pipeline} --reset{Feed.of_folder(pipeline, feed).option}`"
         case _:  # a file that was copied elsewhere
             return "`pipelines state NAME --reset`"

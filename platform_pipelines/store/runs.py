@@ -65,6 +65,21 @@ class Entry:
     file: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is written of one run.
+
+    Attributes:
+        began: when its first record was written, in seconds since 1970, UTC; None if it has none.
+        entries: its stages, oldest first.
+        damaged: paths of records that cannot be read: cut short by a crash, or changed since.
+    """
+
+    began: float | None
+    entries: tuple[Entry, ...]
+    damaged: tuple[str, ...]
+
+
 class RunLog:
     """Run records below ``folder``: ``<pipeline>/<token>/<nanoseconds>-<stage>.json``."""
 
@@ -136,7 +151,7 @@ class RunLog:
         return -(self._folder / pipeline / token).stat().st_mtime - _CLOCKS, pipeline, token, False
 
     def _began(self, pipeline: str, token: str) -> float:
-        first = self.began(pipeline, token)
+        first = _first(self._paths(pipeline, token))
         return (self._folder / pipeline / token).stat().st_mtime if first is None else first
 
     def pipelines(self) -> list[str]:
@@ -150,21 +165,28 @@ class RunLog:
         return next((p for p in self.pipelines() if (self._folder / p / token).is_dir()), None)
 
     def entries(self, pipeline: str, token: str, after: str = "") -> list[Entry]:
-        """A run's stages behind the record ``after``, oldest first; a record cut short by a crash is left out."""
+        """A run's stages behind the record ``after``, oldest first; a record that is damaged is left out."""
         paths = (path for path in self._paths(pipeline, token) if path.name > after)
         return [entry for path in paths if (entry := _entry(path)) is not None]
 
-    def damaged(self, pipeline: str, token: str) -> list[Path]:
-        """Records of a run that cannot be read: cut short by a crash, or changed since."""
-        return [path for path in self._paths(pipeline, token) if _entry(path) is None]
-
-    def began(self, pipeline: str, token: str) -> float | None:
-        """When a run's first record was written, by its name, in seconds since 1970; None if it has none."""
-        names = (_NAMED.fullmatch(path.name) for path in self._paths(pipeline, token))
-        return next((int(name[1]) / 1e9 for name in names if name), None)
+    def record(self, pipeline: str, token: str) -> Record:
+        """All that is written of a run."""
+        paths = self._paths(pipeline, token)
+        read = [(path, _entry(path)) for path in paths]
+        return Record(
+            began=_first(paths),
+            entries=tuple(entry for _, entry in read if entry is not None),
+            damaged=tuple(str(path) for path, entry in read if entry is None),
+        )
 
     def _paths(self, pipeline: str, token: str) -> list[Path]:
         return sorted((self._folder / pipeline / token).glob("*.json"))
+
+
+def _first(paths: Sequence[Path]) -> float | None:
+    """When the first of a run's records was written, by its name, in seconds since 1970; None if there is none."""
+    names = (_NAMED.fullmatch(path.name) for path in paths)
+    return next((int(name[1]) / 1e9 for name in names if name), None)
 
 
 def _entry(path: Path) -> Entry | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import unquote
 
 from platform_pipelines import durable
 from platform_pipelines.errors import SpecError, UsageError
@@ -65,7 +64,7 @@ class Store:
             return []
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if entry.is_dir())
-        return [Feed(pipeline, None if name == "all" else unquote(name.removeprefix("p-"))) for name in names]
+        return [Feed.of_folder(pipeline, name) for name in names]
 
     def index(self, pipeline: str, shape: int) -> FeedIndex:
         """What was found out about the feeds of one pipeline; see :class:`FeedIndex`."""

@@ -15,7 +15,7 @@ import pytest
 
 from platform_pipelines.connectors.duckdb import DuckDBConnector
 from platform_pipelines.connectors.postgres import PostgresConnector
-from platform_pipelines.errors import SchemaDrift
+from platform_pipelines.errors import InvalidData, SchemaDrift
 from platform_pipelines.model import Feed, Load, Offset, Stream, Window
 
 if TYPE_CHECKING:
@@ -109,3 +109,32 @@ def test_integers_in_lists_of_doubles_are_refused_by_type(connector: Connector) 
     load(connector, pa.table({"v": pa.array([[1.5]])}), 1)
     with pytest.raises(SchemaDrift, match="no type holds both exactly"):
         load(connector, pa.table({"v": pa.array([[2**53 + 1]])}), 2)
+
+
+@pytest.mark.parametrize(("name", "said"), [("A", "differ in case alone"), ("", "has no name")])
+def test_names_are_refused_before_values_are_looked_at(tmp_path: Path, name: str, said: str) -> None:
+    connector = DuckDBConnector(path=tmp_path / "w.duckdb")
+    load(connector, pa.table({"v": pa.array([Decimal("0.5")], pa.decimal128(12, 2)), "a": [1]}), 1)
+    with pytest.raises(InvalidData, match=said):
+        load(connector, pa.table({"v": [12], "a": [1], name: [2]}), 2)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [(["x" * 64], "64 bytes; PostgreSQL"), ([f"c{n}" for n in range(1_600)], "allows 1600")]
+)
+def test_what_postgres_cannot_have_is_refused_before_values_are_looked_at(
+    postgres_database: str, more: list[str], said: str
+) -> None:
+    connector = PostgresConnector(dsn=postgres_database)
+    load(connector, decimals("1.25"), 1)
+    with pytest.raises(InvalidData, match=said):
+        load(connector, pa.table({"v": [12], **{name: [1] for name in more}}), 2)
+    assert stored(connector) == [Decimal("1.25")]
+
+
+def test_columns_that_are_there_already_count(postgres_database: str) -> None:
+    connector = PostgresConnector(dsn=postgres_database)
+    load(connector, pa.table({f"a{n}": [1] for n in range(1_000)}), 1)
+    with pytest.raises(InvalidData, match="a table of 1601 columns; PostgreSQL allows 1600"):
+        load(connector, pa.table({f"b{n}": [1] for n in range(600)}), 2)  # one more says which feed it was
+    load(connector, pa.table({f"b{n}": [1] for n in range(599)}), 2)
