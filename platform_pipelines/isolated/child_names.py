@@ -163,7 +163,8 @@ def _show(name: str) -> Any:  # noqa: ANN401 - a sealed module
 def _is_own(module: types.ModuleType, name: str) -> bool:
     """Whether a public name is the module's own, and no class or function that it imported."""
     value = getattr(module, name)
-    borrowed = callable(value) and getattr(value, "__module__", None) not in {module.__name__, None}
+    own = {module.__name__, f"_{module.__name__}", None}  # `_decimal` is what `decimal` is made of
+    borrowed = callable(value) and getattr(value, "__module__", None) not in own
     return not name.startswith("_") and not borrowed
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,10 @@ def test_a_record_that_raises_is_rejected_with_label_line_and_message(bench: Ben
         ),
         ("def f(): return f()\nreturn f()", "line 1: RecursionError: maximum recursion depth exceeded"),
         ("raise Exception('x' * 10**6)\nreturn record", "line 1: Exception: xxx"),
-        ("import re\nreturn re.compile('(').x", "line 2: error: missing ), unterminated subpattern at position 0"),
+        (
+            "import re\nreturn re.compile('(').x",
+            f"line 2: {re.error.__name__}: missing ), unterminated subpattern at position 0",
+        ),
     ],
 )
 def test_records_that_cannot_be_are_rejected(bench: Bench, text: str, reason: str) -> None:
