@@ -7,7 +7,8 @@ the run, which Dagster skips behind a failed step; then the step fails, and so d
 exactly the partitions that were not materialized (docs/decisions/0011).
 
 A run of a partitioned pipeline that was given no partition, as by ``dagster job
-execute``, takes those that ``pipelines run`` would. Dagster starts no step behind
+execute``, takes those that ``pipelines run`` would, and brings destinations what they lack
+of others. Dagster starts no step behind
 a partitioned asset in such a run, so the landing step does the work of all, and
 leaves the others to be skipped.
 """
@@ -33,9 +34,10 @@ from platform_pipelines.orchestration.stages import Landing, Loading, Validation
 from platform_pipelines.spec.secrets import mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from platform_pipelines.engine import Project
+    from platform_pipelines.engine.told import Told
     from platform_pipelines.orchestration.stages import Outcome, Stage
     from platform_pipelines.spec import PipelineSpec
 
@@ -118,7 +120,8 @@ class Step:
         yield from self._check_results(stage, outcomes)
         if self._chooses(stage) or (failed and self._dagster.has_partition_key_range):
             yield from self._materializations(stage, good)
-            yield from self._carry_on(stage, [outcome.feed for outcome in good], failed)
+            late = self._late(stage, feeds) if self._chooses(stage) else {}
+            yield from self._carry_on(stage, [outcome.feed for outcome in good], failed, late)
         elif not failed:
             yield self._materialize(stage, good)
         if failed:
@@ -129,10 +132,25 @@ class Step:
             return [Feed(self._spec.name)]
         if self._chooses(stage):
             from platform_pipelines.engine.scope import due_feeds
-            from platform_pipelines.engine.told import Told
 
-            return due_feeds(self._context, Told(self._context.project, self._spec.name))
+            return due_feeds(self._context, self._told)
         return [Feed(self._spec.name, key) for key in self._dagster.partition_keys]
+
+    def _late(self, stage: Stage, feeds: Sequence[Feed]) -> Mapping[Feed, list[str]]:
+        """The destinations of this run that lack batches of partitions which it does not read, by partition.
+
+        One that was down when they were due, for example: the run was a failure, but what it landed is not due again.
+        """
+        from platform_pipelines.engine.lagging import lagging
+
+        targets = [each.destination for each in self._following(stage) if isinstance(each, Loading)]
+        return lagging(self._context, targets, feeds, self._told)
+
+    @cached_property
+    def _told(self) -> Told:
+        from platform_pipelines.engine.told import Told
+
+        return Told(self._context.project, self._spec.name)
 
     def _chooses(self, stage: Stage) -> bool:
         """Whether the run was given no partition, though the pipeline has some: where it begins, it takes those due."""
@@ -175,10 +193,17 @@ class Step:
                 said = (each.label, outcome.feed.id, mask(each.error or ""))
                 self._dagster.log.warning("Transform `%s` of %s was skipped: %s", *said)
 
-    def _carry_on(self, stage: Stage, feeds: Sequence[Feed], failed: list[Outcome]) -> Iterator[Event]:
-        """Do for ``feeds`` what the steps behind this one, now skipped, would have done; add to ``failed``."""
+    def _carry_on(
+        self, stage: Stage, feeds: Sequence[Feed], failed: list[Outcome], late: Mapping[Feed, list[str]]
+    ) -> Iterator[Event]:
+        """Do for ``feeds`` what the steps behind this one, now skipped, would have done; add to ``failed``.
+
+        Destinations also get what they lack of the feeds that are ``late``.
+        """
         for following in self._following(stage):
-            outcomes = list(following.outcomes(self._context, feeds)) if feeds else []
+            named = following.destination if isinstance(following, Loading) else None
+            wanted = [*feeds, *(feed for feed, names in late.items() if named in names)]
+            outcomes = list(following.outcomes(self._context, wanted)) if wanted else []
             good = [outcome for outcome in outcomes if outcome.error is None]
             failed.extend(outcome for outcome in outcomes if outcome.error is not None)
             for result in self._check_results(following, outcomes):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 DAYS = [f"2024-01-0{day}" for day in range(1, 5)]
 ASSETS = ("landing", "validated", "warehouse")
+COPY = "  - {connector: copy, table: orders, mode: append}\n"
 
 
 def run_job(sandbox: Sandbox, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
@@ -48,6 +49,33 @@ def test_a_partition_that_fails_takes_no_other_along(sandbox: Sandbox, instance:
     assert "2024-01-03" in str(failed.step_failure_data.error)
     assert [made(result, asset) for asset in ASSETS] == [DAYS, [*DAYS[:2], DAYS[3]], [*DAYS[:2], DAYS[3]]]
     assert sandbox.sql("warehouse", "select count(*) from raw.orders") == [(6,)]
+
+
+def test_what_a_destination_missed_is_brought_by_the_next_run(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
+    sandbox.write("orders.yaml", ORDERS + COPY + DAILY + "retries: {max: 0}\n")
+    (sandbox.folder / "copy.duckdb").write_text("no database")
+    assert not run_job(sandbox, instance).success
+    (sandbox.folder / "copy.duckdb").unlink()
+    second = run_job(sandbox, instance)
+    assert second.success
+    assert [made(second, asset) for asset in ASSETS] == [DAYS[2:]] * 3
+    assert sorted(map(str, made(second, "copy"))) == DAYS
+    for _ in range(2):
+        assert sandbox.sql("copy", "select count(*), count(distinct id) from orders") == [(7, 7)]
+        third = run_job(sandbox, instance)
+        assert made(third, "copy") == DAYS[2:]
+
+
+def test_what_a_destination_missed_is_not_brought_by_a_run_without_it(
+    sandbox: Sandbox, instance: dg.DagsterInstance
+) -> None:
+    sandbox.write("orders.yaml", ORDERS + DAILY)
+    assert run_job(sandbox, instance).success
+    sandbox.write("orders.yaml", ORDERS + COPY + DAILY)
+    job = sandbox.definitions().resolve_job_def("orders")
+    partly = job.execute_in_process(instance=instance, asset_selection=[dg.AssetKey(["orders", a]) for a in ASSETS])
+    assert partly.success
+    assert not (sandbox.folder / "copy.duckdb").exists()
 
 
 def test_a_partition_that_is_given_is_the_only_one(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
