@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,13 @@ _LAUNCH = """mutation Launch($params: ExecutionParams!) { launchPipelineExecutio
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 _TERMINATE = """mutation End($id: String!) { terminateRun(runId: $id) {
     __typename ... on TerminateRunFailure { message } } }"""
+_REEXECUTE = """mutation Again($params: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $params) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on Error { message } } }"""
+_RELOAD = (
+    """mutation Reload($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name) { __typename } }"""
+)
+_WIPE = """mutation Wipe($ranges: [PartitionsByAssetSelector!]!) { wipeAssets(assetPartitionRanges: $ranges) {
+    __typename } }"""
 _RUN = """query Run($id: ID!) { runOrError(runId: $id) { ... on Run { status
     eventConnection(limit: 1000) { events { __typename ... on MessageEvent { timestamp message } } } } } }"""
 _LOADED = """{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError {
@@ -72,6 +80,22 @@ class Server:
         """Ask for what *Terminate* asks for; what was answered."""
         return str(self.ask(_TERMINATE, {"id": run})["terminateRun"]["__typename"])
 
+    def reexecute(self, run: str, strategy: str) -> str:
+        """Ask for what *Re-execute* asks for; the run's id, or why there is none."""
+        params = {"parentRunId": run, "strategy": strategy}
+        found = self.ask(_REEXECUTE, {"params": params})["launchRunReexecution"]
+        return str(found["run"]["runId"] if "run" in found else found["message"])
+
+    def reload(self) -> None:
+        """Load the code location anew."""
+        (entry,) = self._entries()
+        self.ask(_RELOAD, {"name": entry["name"]})
+
+    def wipe(self, *assets: tuple[str, ...]) -> str:
+        """Ask for what *Wipe materializations* asks for; what was answered."""
+        ranges = [{"assetKey": {"path": list(path)}} for path in assets]
+        return str(self.ask(_WIPE, {"ranges": ranges})["wipeAssets"]["__typename"])
+
     def run(self, run: str) -> Run:
         found = self.ask(_RUN, {"id": run})["runOrError"]
         events = [
@@ -100,8 +124,11 @@ class Server:
         body = json.dumps({"query": query, "variables": variables}).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(f"{self.address}/graphql", body, headers)  # noqa: S310 - our own address
-        with urllib.request.urlopen(request, timeout=_WAIT) as reply:  # noqa: S310 - see above
-            answer = json.load(reply)
+        try:
+            with urllib.request.urlopen(request, timeout=_WAIT) as reply:  # noqa: S310 - see above
+                answer = json.load(reply)
+        except urllib.error.HTTPError as error:
+            answer = json.load(error)  # Dagster answers so where it raised; the body says what
         assert not answer.get("errors"), answer
         return answer["data"]
 

@@ -56,6 +56,27 @@ def test_a_load_upstream_runs_the_whole_pipeline_once(sandbox: Sandbox, instance
     assert sandbox.sql("copy", "select count(*) from report") == [(7,)]
 
 
+def test_what_is_wiped_upstream_is_waited_for_again(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
+    sandbox.write("orders.yaml", ORDERS)
+    sandbox.write("more.yaml", ORDERS.replace("name: orders", "name: more").replace("raw.orders", "raw.more"))
+    sandbox.write("report.yaml", REPORT.replace("[orders]", "[orders, more]"))
+    definitions = sandbox.definitions()
+    cursor = None
+    for wiped, pipeline, runs in ((False, "orders", 0), (False, "more", 3), (True, "orders", 0), (False, "more", 3)):
+        if wiped:
+            instance.wipe_assets([dg.AssetKey([name, "warehouse"]) for name in ("orders", "more")] + [COPY])
+            nothing = dg.evaluate_automation_conditions(definitions, instance, cursor=cursor)
+            assert nothing.total_requested == 0
+            cursor = nothing.cursor
+        assert definitions.resolve_job_def(pipeline).execute_in_process(instance=instance).success
+        found = dg.evaluate_automation_conditions(definitions, instance, cursor=cursor)
+        assert found.total_requested == runs
+        cursor = found.cursor
+        if runs:
+            assert definitions.resolve_job_def("report").execute_in_process(instance=instance).success
+            assert sandbox.sql("copy", "select count(*) from report") == [(7,)]
+
+
 def test_landing_by_hand_runs_nothing_else(sandbox: Sandbox, instance: dg.DagsterInstance) -> None:
     sandbox.write("orders.yaml", ORDERS)
     sandbox.write("report.yaml", REPORT)

@@ -212,6 +212,22 @@ def test_a_run_begun_by_hand_that_waits_for_a_pool_is_cancelled(site: Site) -> N
     assert site.server.until(first).status == "SUCCESS"
 
 
+def test_assets_that_are_wiped_while_they_are_made(site: Site) -> None:
+    site.warm(LANDING)
+    run, _ = site.waiting()
+    wiped = (("waiting", "landing"), ("waiting", "validated"))
+    assert site.server.wipe(*wiped) == "AssetWipeSuccess"
+    (site.folder / "go_on").touch()
+    assert site.server.until(run).status == "SUCCESS"
+    with site.instance() as instance:
+        landing, validated = (instance.get_latest_materialization_event(dg.AssetKey(list(path))) for path in wiped)
+        assert landing is None
+        assert validated is not None
+    assert site.server.until(site.server.launch(*wiped, ("waiting", "warehouse"))).status == "SUCCESS"
+    wanted = site.sandbox.sql("shop", "select id from orders where amount is not null order by id")
+    assert site.sandbox.sql("warehouse", "select id from raw.waiting order by id") == wanted
+
+
 def test_a_run_that_is_killed_fails_at_once_and_the_next_one_is_forked_again(site: Site) -> None:
     site.warm(LANDING)
     run, worker = site.waiting()
