@@ -100,9 +100,10 @@ def hints(report: RunReport) -> list[str]:
     name = report.pipeline
     if report.status == "gate_closed":
         return [
-            f"Next: `pipelines state {name}` shows what is held; mend the source or the rules and run again, or",
-            f"  `pipelines run {name} --release`   let the held batch through",
-            f"  `pipelines run {name} --discard`   drop it to the dead letters",
+            f"Next: `pipelines state {name}` shows what is held; mend the rules and run again, or",
+            f"  `pipelines run {name} --full-refresh`   mend the source and read it anew",
+            f"  `pipelines run {name} --release`        let the held batch through",
+            f"  `pipelines run {name} --discard`        drop it to the dead letters",
         ]
     if report.status in {"partial", "failed"}:
         broken = any(isinstance(error, StoreCorrupt | AccountingError) for error in report.errors)

@@ -41,6 +41,6 @@ def _said(context: Context, version: Version) -> str:
     if context.log(version.feed).held(version.batch.epoch) is None:
         return read
     return (
-        f"{read} Mend the source or the rules and run again, or let the batch through with "
-        f"`pipelines run {version.feed.pipeline}{version.feed.option} --release`, or drop it with `--discard`."
+        f"{read} Mend the rules and run again, or the source and run with `--full-refresh`, or let the batch "
+        f"through with `pipelines run {version.feed.pipeline}{version.feed.option} --release`, or drop it with `--discard`."
     )

@@ -85,7 +85,8 @@ def test_a_closed_gate_is_3_and_says_what_to_do(gated: Folder) -> None:
     answer = gated.type("run", "orders")
     assert answer.code == 3
     assert answer.out.startswith("orders: gate closed\n")
-    for step in ("pipelines state orders", "pipelines run orders --release", "pipelines run orders --discard"):
+    steps = ("--full-refresh", "--release", "--discard")
+    for step in ("pipelines state orders", *(f"pipelines run orders {each}" for each in steps)):
         assert step in answer.err
     assert gated.type("run", "orders", "--json").json["status"] == "gate_closed"
 

@@ -112,6 +112,16 @@ def test_a_held_batch_blocks_the_ones_behind_it(world: World) -> None:
     assert state(project, "p").feeds[0].unjudged == 2
 
 
+def test_a_source_that_was_mended_gets_past_a_held_batch_by_a_full_refresh(world: World) -> None:
+    project = world.project(quality=AGE | {"gate": {"max_rejected": 0}})
+    world.put([{"id": 1, "age": -1, "at": at(1)}])
+    assert "the source and run with `--full-refresh`" in (world.run(project).error or "")
+    world.put([{"id": 1, "age": 1, "at": at(2)}])
+    assert world.run(project).status == "gate_closed", "what was read is still held"
+    report = world.run(project, full_refresh=True)
+    assert (report.status, world.ids()) == ("success", [1])
+
+
 def test_release_lets_the_good_rows_through_and_discard_drops_all(world: World) -> None:
     project = world.project(quality=AGE | {"gate": {"max_rejected": 0}})
     world.put([{"id": 1, "age": 1, "at": at(1)}, {"id": 2, "age": -1, "at": at(2)}])
