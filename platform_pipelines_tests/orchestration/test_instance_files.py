@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,12 +45,18 @@ def test_the_instance_of_production_keeps_runs_in_postgres_and_logs_in_gcs(
 ) -> None:
     pytest.importorskip("dagster_postgres", reason="needs the extra `production`")
     pytest.importorskip("dagster_gcp", reason="needs the extra `production`")
-    monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgres_database)
+    settings = PROJECT / "deploy" / "dagster.production.yaml"
+    shown = re.search(r"DAGSTER_POSTGRES_URL +(\S+://)", settings.read_text())
+    assert shown is not None
+    monkeypatch.setenv("DAGSTER_POSTGRES_URL", postgres_database.replace("postgresql://", shown[1]))
     monkeypatch.setenv("DAGSTER_COMPUTE_LOGS_BUCKET", "logs")
-    shutil.copy(PROJECT / "deploy" / "dagster.production.yaml", tmp_path / "dagster.yaml")
+    shutil.copy(settings, tmp_path / "dagster.yaml")
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         assert type(instance.run_storage).__name__ == "PostgresRunStorage"
         assert instance.get_runs() == []
+        asset = dg.AssetKey("stored")
+        instance.report_runless_asset_event(dg.AssetMaterialization(asset))
+        assert instance.get_latest_materialization_event(asset) is not None
         reference = instance.get_ref().compute_logs_data
         assert reference.class_name == "GCSComputeLogManager"
         assert not instance.freshness_enabled
