@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from platform_pipelines.connectors.memory import MemoryConnector
-from platform_pipelines_tests.property.test_cursor_histories import DAYS, KINDS, LAG, MINUTE, History
+from platform_pipelines_tests.property.cursor_histories import DAYS, KINDS, LAG, MINUTE, History
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
