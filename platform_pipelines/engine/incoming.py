@@ -23,6 +23,7 @@ from platform_pipelines.rowfiles import NOWHERE, RowFiles
 from platform_pipelines.rowsql import FILE, ROW, placed
 from platform_pipelines.sql.columnnames import check_names
 from platform_pipelines.store.passed import passed
+from platform_pipelines.timeunits import cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -141,7 +142,7 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         column = batch.column(item.name)
         if column.null_count == len(column):  # DuckDB makes integers of a column in which there never was a value
             column = pa.nulls(batch.num_rows, item.type)
-        columns.append(column if column.type == item.type else column.cast(item.type))
+        columns.append(cast(column, item.type))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 

@@ -27,6 +27,7 @@ from platform_pipelines.engine.unread import UNREAD_PREFIX
 from platform_pipelines.model import Offset
 from platform_pipelines.store import Manifest
 from platform_pipelines.store.writer import PartWriter
+from platform_pipelines.timeunits import cast
 from platform_pipelines.transforms.passed import KEY
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def _widen(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
     present = set(batch.schema.names)
     columns = [
-        batch.column(item.name).cast(item.type) if item.name in present else pa.nulls(batch.num_rows, item.type)
+        cast(batch.column(item.name), item.type) if item.name in present else pa.nulls(batch.num_rows, item.type)
         for item in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)

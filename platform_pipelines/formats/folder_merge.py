@@ -19,6 +19,7 @@ from platform_pipelines.rowfiles import RowFiles
 from platform_pipelines.rows import all_but
 from platform_pipelines.rowsql import FILE, ROW, is_plain, placed
 from platform_pipelines.sql.keys import need_key, repeated
+from platform_pipelines.timeunits import cast_batch, parquet_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,10 +100,10 @@ def _stage(load: Load, batches: pa.RecordBatchReader, workspace: Workspace) -> I
         return
     import pyarrow.parquet as pq
 
-    target = workspace.new(".parquet")
-    with pq.ParquetWriter(target, load.schema, compression="lz4") as out:
+    target, schema = workspace.new(".parquet"), parquet_schema(load.schema)
+    with pq.ParquetWriter(target, schema, compression="lz4") as out:
         for batch in batches:
-            out.write_batch(batch)
+            out.write_batch(cast_batch(batch, schema))
     yield target
 
 

@@ -16,6 +16,7 @@ from platform_pipelines.rows import all_but
 from platform_pipelines.sql.dialect import DUCKDB
 from platform_pipelines.sql.keys import need_key, repeated
 from platform_pipelines.sql.predicates import families, window_sql
+from platform_pipelines.timeunits import cast_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,7 +184,7 @@ def _stack(parts: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
     import pyarrow as pa
 
     stacked = pa.concat_tables(parts, promote_options="permissive")
-    return stacked.select(schema.names).cast(schema)
+    return cast_table(stacked.select(schema.names), schema)
 
 
 def _numbered(table: pa.Table, name: str) -> pa.Table:

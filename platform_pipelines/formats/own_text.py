@@ -18,6 +18,7 @@ from platform_pipelines.formats.own_json import Pairs, held_type, parsed, raw_ce
 from platform_pipelines.formats.table_form import TableForm
 from platform_pipelines.formats.text_read import TextRead
 from platform_pipelines.model import Stream, Window
+from platform_pipelines.timeunits import cast_batch, cast_table, parquet_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -135,10 +136,10 @@ class _Own:
     def _kept(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> tuple[Path, int]:
         import pyarrow.parquet as pq
 
-        target, rows = self._workspace.new(".parquet"), 0
+        target, rows, schema = self._workspace.new(".parquet"), 0, parquet_schema(schema)
         with pq.ParquetWriter(target, schema, compression="lz4") as out:
             for batch in batches:
-                out.write_batch(batch)
+                out.write_batch(cast_batch(batch, schema))
                 rows += batch.num_rows
         return target, rows
 
@@ -210,7 +211,7 @@ class _Own:
                     place = f"records {start} to {start + table.num_rows - 1}"
                     raise self._unreadable(place, str(error).partition("\n")[0]) from error
                 start += table.num_rows
-                yield from found.cast(schema).combine_chunks().to_batches()
+                yield from cast_table(found, schema).combine_chunks().to_batches()
 
     def _unreadable(self, place: str, why: object) -> InvalidData:
         return InvalidData(f"{self._source.path}, {place}, cannot be read: {why}. {_WAY_OUT}")

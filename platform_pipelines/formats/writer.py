@@ -15,7 +15,9 @@ from platform_pipelines.formats import json_line
 from platform_pipelines.formats.folder_manifest import FolderManifest, LiveFile, file_stem, rewritten_name
 from platform_pipelines.formats.table_form import PACKED
 from platform_pipelines.formats.unquoted import check_header, check_unquoted
+from platform_pipelines.sql.arrow_types import in_schema
 from platform_pipelines.sql.duckdb_errors import refused
+from platform_pipelines.timeunits import cast_table, parquet_schema, text_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +95,7 @@ class Writer:
             import pyarrow.parquet as pq
 
             with durable.effect("write", path):
-                pq.write_table(table, path, compression="zstd")
+                pq.write_table(cast_table(table, parquet_schema(table.schema)), path, compression="zstd")
         else:
             write_text(self._laid_out(table), path, self.format, self.options)
         self.adopt(path, name, feed, table.num_rows)
@@ -155,8 +157,16 @@ def _link(source: Path, target: Path) -> None:
 
 
 def write_text(table: pa.Table, path: Path, file_format: str, options: TextOptions) -> None:
-    """Write a table as CSV or JSON Lines: full precision, ISO 8601 in UTC, NULL and the empty string apart."""
-    lines = file_format != "csv"
+    """Write a table as CSV or JSON Lines: full precision, ISO 8601 in UTC, NULL and the empty string apart.
+
+    Raises:
+        InvalidData: a value cannot be written.
+    """
+    import pyarrow as pa
+
+    lines, wanted = file_format != "csv", text_schema(table.schema)
+    if wanted != table.schema:
+        table = pa.Table.from_batches(in_schema(table.to_reader(), wanted), wanted)
     columns = ", ".join(_shown(field, lines=lines) for field in table.schema)
     packed = options.compression if options.compression in PACKED else "none"
     query, given = f"select {columns} from written", {field.name for field in table.schema if _is_json(field)}
@@ -215,9 +225,7 @@ def _shown(field: pa.Field[Any], *, lines: bool) -> str:
     if t.is_timestamp(kind):
         zone = "Z" if kind.tz else ""
         fine = kind.unit == "ns" and not kind.tz
-        # DuckDB prints seconds and milliseconds by way of nanoseconds, which end in the year 2262
-        value = name if fine or kind.tz else f"{name}::timestamp"
-        text = f"strftime({value}, '%Y-%m-%dT%H:%M:%S.{'%n' if fine else '%f'}{zone}')"
+        text = f"strftime({name}, '%Y-%m-%dT%H:%M:%S.{'%n' if fine else '%f'}{zone}')"
         return f"regexp_replace({text}, '\\.?0+{zone}$', '{zone}') as {name}"
     if t.is_binary(kind) or t.is_large_binary(kind):
         return f"to_base64({name}) as {name}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from platform_pipelines.errors import InvalidData
 from platform_pipelines.sql.types import NULL, TEXT, ColumnType
+from platform_pipelines.timeunits import cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -162,7 +163,7 @@ def in_schema(batches: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.R
         columns = []
         for name, column, field in zip(batch.schema.names, batch.columns, schema, strict=True):
             try:
-                columns.append(column if column.type == field.type else column.cast(field.type, safe=True))
+                columns.append(cast(column, field.type))
             except pa.ArrowInvalid as error:
                 msg = (
                     f"Column {name!r} of type {column.type} holds a value that the destination cannot keep exactly "

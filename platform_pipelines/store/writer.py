@@ -14,8 +14,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from platform_pipelines import durable
+from platform_pipelines.errors import InvalidData
 from platform_pipelines.store import effects
 from platform_pipelines.store.manifest import DataFile
+from platform_pipelines.timeunits import cast_batch, parquet_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +52,8 @@ class PartWriter:
         flush_seconds: float = 600.0,
     ) -> None:
         self._folder = folder
-        self._schema = schema
+        self._schema = parquet_schema(schema)
+        self._changes = self._schema != schema
         self._prefix = prefix
         self._buffer_bytes = buffer_bytes
         self._flush_seconds = flush_seconds
@@ -69,13 +72,14 @@ class PartWriter:
 
         Raises:
             ConnectError: the background writer failed (disk full, folder gone).
+            InvalidData: a timestamp is beyond what Parquet keeps.
         """
         self._raise_background_error()
         if batch.num_rows == 0:
             return
         if not self._held:
             self._held_since = time.monotonic()
-        self._held.append(batch)
+        self._held.append(self._storable(batch) if self._changes else batch)
         self.rows += batch.num_rows
         self._held_rows += batch.num_rows
         self._held_bytes += batch.nbytes
@@ -101,6 +105,23 @@ class PartWriter:
         """Stop and remove the folder."""
         self._stop()
         effects.remove(self._folder)
+
+    def _storable(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch in the units that Parquet has.
+
+        Raises:
+            InvalidData: a timestamp lies beyond them.
+        """
+        import pyarrow as pa
+
+        try:
+            return cast_batch(batch, self._schema)
+        except pa.ArrowInvalid as error:
+            msg = (
+                f"A timestamp cannot be kept in Parquet: {error}. Correct it where it comes from, or make text of its "
+                "column, in the query that reads it or by a transform."
+            )
+            raise InvalidData(msg) from error
 
     def _full(self) -> bool:
         return (
