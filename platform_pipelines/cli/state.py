@@ -13,7 +13,7 @@ from platform_pipelines.errors import UsageError
 from platform_pipelines.model import Feed
 
 if TYPE_CHECKING:
-    from platform_pipelines.engine import Project
+    from platform_pipelines.engine import Project, StateReport
 
 #: partitions in the table at most; a person looks at the newest
 SHOWN = 200
@@ -82,7 +82,7 @@ def _state(project: Project, name: str, *, as_json: bool) -> None:
     elif not body["feeds"]:
         write(f"Nothing has landed yet. Run it: `pipelines run {name}`.")
     else:
-        _show(name, body)
+        _show(found, body)
     if found.others:
         note(f"{count(found.others, 'earlier partition')} not shown; `--json` has all.")
 
@@ -120,7 +120,7 @@ def _waiting(who: str) -> None:
     note(f"{who} Queued behind it; Ctrl-C gives up, and nothing is done.")
 
 
-def _show(name: str, body: dict[str, Any]) -> None:
+def _show(found: StateReport, body: dict[str, Any]) -> None:
     from platform_pipelines.cli.tables import table
 
     destinations = list(body["destinations"])
@@ -137,13 +137,10 @@ def _show(name: str, body: dict[str, Any]) -> None:
         for feed in body["feeds"]
     ]
     write(table(headers, rows))
-    for feed in body["feeds"]:
-        if feed["held"]:
-            option = Feed(name, feed["partition"]).option
-            note(
-                f"Held: {feed['held']} Let it through with `pipelines run {name}{option} --release`, "
-                f"or drop it with `--discard`."
-            )
+    for each in found.feeds:
+        if each.held:
+            decide = f"`pipelines run {found.pipeline}{each.feed.option} --release`, or drop it with `--discard`."
+            note(f"Held: {each.told}" + ("" if each.lost else f" Let it through with {decide}"))
 
 
 def _offset(destination: dict[str, Any]) -> str:

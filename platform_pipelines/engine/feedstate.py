@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from platform_pipelines import collector
 from platform_pipelines.engine.context import Context
 from platform_pipelines.engine.digest import digests
+from platform_pipelines.engine.heldbatch import lost
 from platform_pipelines.engine.offsets import Offsets
 from platform_pipelines.engine.report import plain
 from platform_pipelines.errors import PipelinesError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from platform_pipelines.engine.digest import Digest
     from platform_pipelines.engine.project import Project
     from platform_pipelines.model import Feed
+    from platform_pipelines.store import FeedLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class FeedState:
         landed_at: when the last batch landed, UTC, ISO 8601.
         unjudged: batches without a verdict.
         held: why a batch is held; None if none is.
+        lost: why that batch can be neither let through nor dropped; None where it can.
         destinations: by name.
     """
 
@@ -69,7 +72,13 @@ class FeedState:
     landed_at: str | None = None
     unjudged: int = 0
     held: str | None = None
+    lost: str | None = None
     destinations: dict[str, DestinationState] | None = None
+
+    @property
+    def told(self) -> str | None:
+        """What is to be said of the batch that is held."""
+        return f"{self.held} {self.lost}" if self.held and self.lost else self.held
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -81,7 +90,7 @@ class FeedState:
             "rows": self.rows,
             "landed_at": self.landed_at,
             "unjudged": self.unjudged,
-            "held": self.held,
+            "held": self.told,
             "destinations": {name: item.to_json() for name, item in (self.destinations or {}).items()},
         }
 
@@ -114,7 +123,7 @@ class StateReport:
             "pipeline": self.pipeline,
             "watermark": top["watermark"],
             "batches": sum(feed.batches for feed in self.feeds),
-            "held": next((feed.held for feed in self.feeds if feed.held), None),
+            "held": next((feed.told for feed in self.feeds if feed.told), None),
             "destinations": top["destinations"],
             "feeds": [feed.to_json() for feed in self.feeds],
         }
@@ -137,13 +146,14 @@ def state(project: Project, name: str, newest: int | None = None) -> StateReport
     offsets = {each.name: Offsets(context, each) for each in context.pipeline.destinations}
     with collector.resting():
         states = [
-            _feed_state(feed, digest, offsets, many=len(asked) > 1)
+            _feed_state(context.log(feed), digest, offsets, many=len(asked) > 1)
             for feed, digest in zip(asked, digests(project, name, asked), strict=True)
         ]
     return StateReport(name, tuple(states), len(feeds) - len(asked), tuple(offsets))
 
 
-def _feed_state(feed: Feed, digest: Digest, offsets: dict[str, Offsets], *, many: bool) -> FeedState:
+def _feed_state(log: FeedLog, digest: Digest, offsets: dict[str, Offsets], *, many: bool) -> FeedState:
+    feed, held = log.feed, log.held(digest.live) if digest.held and digest.live is not None else None
     return FeedState(
         feed=feed,
         epoch=digest.epoch,
@@ -153,6 +163,7 @@ def _feed_state(feed: Feed, digest: Digest, offsets: dict[str, Offsets], *, many
         landed_at=digest.landed_at,
         unjudged=digest.unjudged,
         held=digest.held,
+        lost=lost(log, held) if held else None,
         destinations={name: destination_state(feed, digest, name, each, many=many) for name, each in offsets.items()},
     )
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from platform_pipelines.engine.fate import Fate
+from platform_pipelines.engine.heldbatch import lost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +39,10 @@ def with_undecided(context: Context, fate: Fate, versions: Sequence[Version]) ->
 
 def _said(context: Context, version: Version) -> str:
     read = f"Read with batch {version.place}, {version.detail.rstrip('.')}."
-    if context.log(version.feed).held(version.batch.epoch) is None:
-        return read
+    log = context.log(version.feed)
+    held = log.held(version.batch.epoch)
+    if held is None or (why := lost(log, held)):
+        return read if held is None else f"{read} {why}"
     return (
         f"{read} Mend the rules and run again, or the source and run with `--full-refresh`, or let the batch "
         f"through with `pipelines run {version.feed.pipeline}{version.feed.option} --release`, or drop it with `--discard`."

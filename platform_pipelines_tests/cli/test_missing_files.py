@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from platform_pipelines_tests.cli.commands import ROWS
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -69,3 +71,30 @@ def test_what_retention_removed_is_said_whatever_the_setting_is_now(
     second_destination(orders)
     answer = orders.type("run", "orders")
     assert "was removed by retention. Read the source anew with `pipelines run orders --full-refresh`." in answer.err
+
+
+def test_a_held_batch_whose_file_is_gone_can_be_neither_let_through_nor_dropped(orders: Folder) -> None:
+    """Nor is that said of a row behind it, whose own file is there."""
+    pipeline = orders.root / "defs/sales/orders.yaml"
+    pipeline.write_text(pipeline.read_text().replace("destinations:", "  gate: {max_rejected: 0}\ndestinations:"))
+    orders.type("run", "orders")
+    gone = landed(orders)
+    orders.write("in/orders.csv", ROWS + "4,1.50,2026-01-05 00:00:00\n")
+    orders.type("run", "orders")
+    gone.unlink()
+    missing = (
+        f"{gone} is missing. Restore it from a backup, or read the source anew with `pipelines run orders --full-r"
+    )
+    for asked in (["state", "orders"], ["state", "orders", "--explain", "4"]):
+        answer = orders.type(*asked)
+        said = answer.out + answer.err
+        assert "Batch 1/1 can be neither let through nor dropped. Batch file " in said
+        assert missing in said
+        assert "--release" not in said
+        assert "--discard" not in said
+    held = orders.type("state", "orders", "--json").json["held"]
+    assert missing in held
+    for decision in ("--release", "--discard"):
+        assert missing in orders.type("run", "orders", decision).err
+    pipeline.write_text(pipeline.read_text().replace("max_rejected: 0", "max_rejected: 9"))
+    assert orders.type("run", "orders", "--full-refresh", "--json").json["status"] == "success"
