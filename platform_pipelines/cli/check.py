@@ -12,7 +12,7 @@ from platform_pipelines.cli.project import check_project, defs_folder
 from platform_pipelines.errors import ConnectError, PipelinesError, SpecError, SpecErrors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 @click.command("check", short_help="Check the YAML; with --connect, the systems too.")
@@ -57,13 +57,19 @@ def _errors(names: Sequence[str], checked: dict[str, list[str]], *, connect: boo
     checked["pipelines"] = [spec.name for spec in specs]
     checked["connectors"] = list(used if names else dict.fromkeys([*project.catalog.connectors, *used]))
     warnings = offline_warnings(project, specs)
-    errors = offline_errors(project, specs)
+    declared = offline_errors(project, specs)
+    errors: list[PipelinesError] = [*declared]
     if connect:
-        errors = errors + connect_errors(project, specs)
+        errors += connect_errors(project, specs, {error.file for error in declared})
         warnings += [] if errors else connect_warnings(project, specs)
     if warnings or connect:
         checked["warnings"] = warnings
-    return errors
+    return _once(errors)
+
+
+def _once(errors: Iterable[PipelinesError]) -> list[PipelinesError]:
+    """Every error once: that a connection is declared wrongly is found again where it is opened."""
+    return list({str(error): error for error in errors}.values())
 
 
 def _body(checked: dict[str, list[str]], errors: Sequence[PipelinesError]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from platform_pipelines.cli.rulecheck import rule_errors
-from platform_pipelines.errors import PipelinesError, SpecError
+from platform_pipelines.errors import SpecError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from platform_pipelines.spec import ConnectorSpec, PipelineSpec
 
 
-def offline_errors(project: Project, specs: Sequence[PipelineSpec]) -> list[PipelinesError]:
+def offline_errors(project: Project, specs: Sequence[PipelineSpec]) -> list[SpecError]:
     """Errors in the values of connectors, and Python that cannot be imported."""
     from platform_pipelines.connectors.registry import check_config
 
-    errors: list[PipelinesError] = []
+    errors: list[SpecError] = []
     for connector in _connectors(project, specs):
         try:
             check_config(connector)

@@ -8,15 +8,23 @@ from platform_pipelines.cli.declared import connectors_of
 from platform_pipelines.errors import DataError, PipelinesError, SpecError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from platform_pipelines.connectors.base import Source
     from platform_pipelines.engine import Context, Project
     from platform_pipelines.spec import PipelineSpec
 
 
-def connect_errors(project: Project, specs: Sequence[PipelineSpec]) -> list[PipelinesError]:
-    """Connections that fail, streams and columns that do not exist."""
+def connect_errors(
+    project: Project, specs: Sequence[PipelineSpec], faulty: Collection[str | None] = ()
+) -> list[PipelinesError]:
+    """Connections that fail, streams and columns that do not exist.
+
+    Args:
+        project: the project.
+        specs: the pipelines.
+        faulty: files in which something is wrong that was told; no record is sent through the transforms of these.
+    """
     from platform_pipelines.engine import Context
 
     errors: list[PipelinesError] = []
@@ -25,7 +33,7 @@ def connect_errors(project: Project, specs: Sequence[PipelineSpec]) -> list[Pipe
         context = Context(project=project, pipeline=spec, token="")
         answers = [_reachable(context, name, checked, errors) for name in connectors_of(spec)]
         if all(answers):
-            errors += _pipeline_errors(context)
+            errors += _pipeline_errors(context, sound=spec.file not in faulty)
     return errors
 
 
@@ -57,10 +65,13 @@ def _reachable(context: Context, name: str, checked: dict[int, bool], errors: li
     return checked[id(declared)]
 
 
-def _pipeline_errors(context: Context) -> Iterator[PipelinesError]:
+def _pipeline_errors(context: Context, *, sound: bool) -> Iterator[PipelinesError]:
     spec = context.pipeline
     try:
-        yield from _missing(spec, _source_columns(context), _read_fields(spec))
+        missing = list(_missing(spec, _source_columns(context), _read_fields(spec)))
+        yield from missing
+        if missing or not sound:  # what is told would end the preview too
+            return
         keys = {key: f"the key of destination `{each.name}`" for each in spec.destinations for key in each.key}
         yield from _missing(spec, _loaded_columns(context), keys)
     except DataError as error:

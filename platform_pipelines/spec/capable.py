@@ -9,7 +9,7 @@ from platform_pipelines.spec.nearest import allowed
 from platform_pipelines.spec.qualitychecks import read_back, reconciled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from platform_pipelines.spec.connector import Capabilities, CapabilitiesOf, ConnectorSpec
     from platform_pipelines.spec.destination import DestinationSpec
@@ -27,12 +27,19 @@ class Connectors:
         saved: the connectors of ``connectors.yaml``.
         capabilities: what a type can do; without it only names are checked.
         place: where they were looked for; None where they come from no folder.
+        unread: names that are declared and cannot be understood, which is told where they are; None where nothing of
+            the file can be.
     """
 
     def __init__(
-        self, saved: Mapping[str, ConnectorSpec], capabilities: CapabilitiesOf | None, place: Place | None = None
+        self,
+        saved: Mapping[str, ConnectorSpec],
+        capabilities: CapabilitiesOf | None,
+        place: Place | None = None,
+        unread: Collection[str] | None = (),
     ) -> None:
         self.saved = saved
+        self.unread = unread
         self.capabilities = capabilities
         self.place = place
 
@@ -58,7 +65,7 @@ class Connectors:
         for name, path in named_in(spec):
             if name in spec.inline_connectors:
                 self.check_config(spec.inline_connectors[name], problems, *path)
-            elif name not in self.saved:
+            elif name not in self.saved and self.unread is not None and name not in self.unread:
                 file = self.place.file if self.place else "connectors.yaml"
                 none = self.place.missing if self.place else "connectors.yaml has none"
                 msg = f"Unknown connector `{name}`. {allowed(name, sorted(self.saved), none=none)}"

@@ -10,9 +10,11 @@ from pydantic import BaseModel
 
 from platform_pipelines.spec.base import Frozen
 from platform_pipelines.spec.destination import MODE_ALIASES
-from platform_pipelines.spec.nearest import allowed, nearest, show
+from platform_pipelines.spec.nearest import allowed, closest, nearest, show
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic_core import ErrorDetails
 
 Path = tuple[int | str, ...]
@@ -66,9 +68,21 @@ def _subject(path: Path, tree: Any) -> str:  # noqa: ANN401 - any YAML value
     return f"`{path[-1]}` in {where(path[:-1], tree)}"
 
 
-def is_echo(error: ErrorDetails) -> bool:
-    """Whether a finding only repeats others: a list counts as too short if its items are wrong."""
-    return error["type"] == "too_short" and bool(error["input"])
+def without_echoes(errors: list[ErrorDetails], model: type[Frozen]) -> list[ErrorDetails]:
+    """The findings but those that only repeat others.
+
+    A list counts as too short if its items are wrong, and a key as missing that is misspelt.
+    """
+    misspelt = {
+        (*path, closest(key, _keys(model, path)))
+        for *path, key in (error["loc"] for error in errors if error["type"] == "extra_forbidden")
+    }
+    return [
+        error
+        for error in errors
+        if not (error["type"] == "too_short" and error["input"])
+        and not (error["type"] == "missing" and error["loc"] in misspelt)
+    ]
 
 
 def where(path: Path, tree: Any) -> str:  # noqa: ANN401 - any YAML value
@@ -175,7 +189,7 @@ def _remedy(wanted: str, value: Any) -> str:  # noqa: ANN401 - any YAML value
     return ""
 
 
-def _keys(model: type[Frozen], path: Path) -> list[str]:
+def _keys(model: type[Frozen], path: Sequence[int | str]) -> list[str]:
     found = [each for each in _walk(model, path) if issubclass(each, Frozen)]
     return sorted(
         {key for each in found for key in each.yaml_keys()}, key=[k for e in found for k in e.yaml_keys()].index
@@ -190,7 +204,7 @@ def _meaning(model: type[Frozen], path: Path) -> str:
     return ""
 
 
-def _walk(model: type[BaseModel], path: Path) -> list[type[BaseModel]]:
+def _walk(model: type[BaseModel], path: Sequence[int | str]) -> list[type[BaseModel]]:
     """The models that may stand at ``path``."""
     current: list[type[BaseModel]] = [model]
     for part in path:

@@ -21,6 +21,8 @@ from platform_pipelines.spec.tree import Mapping, lines_of, located, plain
 from platform_pipelines.spec.triggers import check_triggers
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from platform_pipelines.spec.connector import CapabilitiesOf
     from platform_pipelines.spec.pipeline import PipelineSpec
 
@@ -52,8 +54,8 @@ def load_catalog(
         raise SpecError(msg)
     errors: list[SpecError] = []
     place = place_of(defs)
-    saved = _load_connectors(place.folder, capabilities, errors)
-    reader = PipelineReader(Connectors(saved, capabilities, place), check_transform, deep=deep)
+    saved, unread = _load_connectors(place.folder, capabilities, errors)
+    reader = PipelineReader(Connectors(saved, capabilities, place, unread), check_transform, deep=deep)
     for path in pipeline_files(defs):
         if _is_stray(path):
             errors.append(_stray(path, place))
@@ -71,7 +73,7 @@ def load_connectors(folder: Path, capabilities: CapabilitiesOf | None = None) ->
         SpecErrors: everything that is wrong, with lines.
     """
     errors: list[SpecError] = []
-    saved = _load_connectors(Path(folder), capabilities, errors)
+    saved, _ = _load_connectors(Path(folder), capabilities, errors)
     raise_all(errors)
     return saved
 
@@ -108,8 +110,8 @@ def pipeline_from_file(
     """
     path = Path(path)
     errors: list[SpecError] = []
-    saved = catalog.connectors if catalog else _load_connectors(path.parent, capabilities, errors)
-    reader = PipelineReader(Connectors(saved, capabilities))
+    saved, unread = (catalog.connectors, ()) if catalog else _load_connectors(path.parent, capabilities, errors)
+    reader = PipelineReader(Connectors(saved, capabilities, unread=unread))
     spec = reader.read_file(path, shown(path))
     raise_all([*errors, *reader.errors()])
     assert spec is not None  # noqa: S101 - without errors there is a pipeline
@@ -148,12 +150,15 @@ def _stray(path: Path, place: Place) -> SpecError:
 
 def _load_connectors(
     folder: Path, capabilities: CapabilitiesOf | None, errors: list[SpecError]
-) -> dict[str, ConnectorSpec]:
+) -> tuple[dict[str, ConnectorSpec], Collection[str] | None]:
+    """The saved connectors, and the names of those that cannot be understood; None where the whole file cannot be."""
     saved, problems = read_connectors(folder)
     for name, spec in saved.items():
         Connectors(saved, capabilities).check_config(spec, problems, name)
     errors += problems.errors
-    return saved
+    if isinstance(problems.tree, Mapping):
+        return saved, problems.tree.keys() - saved.keys()
+    return saved, None if problems.errors else ()
 
 
 def read_connectors(folder: Path) -> tuple[dict[str, ConnectorSpec], Problems]:

@@ -29,6 +29,12 @@ def allowed(value: object, choices: Iterable[str], *, none: str = "there are non
 
 def nearest(value: object, choices: Iterable[str]) -> str:
     """`` Did you mean `a`?``, or nothing where no choice is near; compared without case."""
+    found = closest(value, choices)
+    return "" if found is None else f" Did you mean `{found}`?"
+
+
+def closest(value: object, choices: Iterable[str]) -> str | None:
+    """The nearest choice; None where none is near."""
     folded = {choice.casefold(): choice for choice in choices}
     found = difflib.get_close_matches(str(value).casefold(), folded, n=1, cutoff=0.6)
-    return f" Did you mean `{folded[found[0]]}`?" if found else ""
+    return folded[found[0]] if found else None

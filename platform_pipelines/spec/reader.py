@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from platform_pipelines.errors import SpecError
 from platform_pipelines.spec.checks import check
-from platform_pipelines.spec.explain import explain, is_echo
+from platform_pipelines.spec.explain import explain, without_echoes
 from platform_pipelines.spec.normalize import Normalizer, as_mapping
 from platform_pipelines.spec.parse import parse
 from platform_pipelines.spec.pipeline import PipelineSpec
@@ -80,9 +80,8 @@ class PipelineReader:
         try:
             spec = PipelineSpec.model_validate(normal)
         except ValidationError as error:
-            for found in error.errors(include_url=False):
-                if not is_echo(found):
-                    problems.add(explain(found, PipelineSpec, normal), *found["loc"])
+            for found in without_echoes(error.errors(include_url=False), PipelineSpec):
+                problems.add(explain(found, PipelineSpec, normal), *found["loc"])
             return None
         spec.place(file, mapping.line, normalizer.inline)
         return self._checked(spec, problems)
