@@ -15,6 +15,7 @@ from platform_pipelines.quality.contract import Change, Drift, Fitted
 from platform_pipelines.relations import columns, count, unused_name
 from platform_pipelines.rowfiles import RowFiles
 from platform_pipelines.rowsql import FILE, ROW, is_plain, placed, selected
+from platform_pipelines.sql.columnnames import check_kept
 from platform_pipelines.transforms import chain
 from platform_pipelines.transforms.chain import Rejects, Transformed
 from platform_pipelines.transforms.passed import marks, remaining
@@ -115,6 +116,9 @@ def _prepared(  # noqa: PLR0913, PLR0917 - each is one part of a batch
         expected=expected_schema(context, manifest),
         passed=passed,
     )
+    if specs:
+        known = columns(connection, _LANDED)
+        check_kept(manifest.schema.names, list(known), columns(connection, result.relation), result.origins)
     misfits = (_all_of(connection, fitted.rejects, ()),) if fitted.rejects else ()
     unchanged = not specs and fitted.relation == _LANDED
     placed = _PLACED if unchanged and _keeps_types(connection, manifest.schema) else None

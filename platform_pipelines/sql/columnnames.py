@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from platform_pipelines.errors import InvalidData
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -34,6 +34,23 @@ def check_names(names: Sequence[str]) -> None:
                 f"{_renamed('the second', f'{name}_1')} Or rename one where the rows come from."
             )
             raise InvalidData(msg)
+
+
+def check_kept(names: Sequence[str], known_as: Sequence[str], after: Iterable[str], origins: Mapping[str, str]) -> None:
+    """See that no column has passed the transforms under the name that DuckDB made up for it.
+
+    Args:
+        names: of the columns that were landed.
+        known_as: how the transforms know them.
+        after: names behind the transforms.
+        origins: unchanged columns, ``{name behind them: name before}``.
+
+    Raises:
+        InvalidData: one has; see :func:`check_names`.
+    """
+    made_up = {shown for name, shown in zip(names, known_as, strict=True) if name != shown}
+    if any(name in made_up and origins.get(name, name) == name for name in after):
+        check_names(names)
 
 
 def check_beside(names: Sequence[str], known: Sequence[str], table: str) -> None:
