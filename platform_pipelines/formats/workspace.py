@@ -11,6 +11,7 @@ import gzip
 import zipfile
 import zlib
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
@@ -20,14 +21,15 @@ from platform_pipelines.formats.inputs import COMPRESSED
 from platform_pipelines.scratch import Scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from platform_pipelines.formats.inputs import InputFile
     from platform_pipelines.formats.options import TextOptions
 
 _CHUNK = 1 << 20
-#: a file that unpacks to more than this many times its size, beyond the free allowance, is taken for a bomb
+#: a file, or an archive with all that is read of it, that unpacks to more than this many times its size, beyond the
+#: free allowance, is taken for a bomb
 _RATIO = 250
 _FREE_BYTES = 256 << 20
 _UTF8 = "utf-8"
@@ -40,6 +42,7 @@ class Workspace:
         self._scratch = Scratch()
         self.path = self._scratch.path
         self._numbers = count()
+        self._unpacked: dict[Path, _Unpacked] = {}
 
     def close(self) -> None:
         """Remove the folder and all in it."""
@@ -61,11 +64,58 @@ class Workspace:
         target = self.new(".plain")
         try:
             with _opened(file, kind) as stream, target.open("wb") as out:
-                _copy(stream, out, file, options.encoding)
+                _copy(self._counted(stream, file), out, file, options.encoding)
         except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
             msg = f"{file.label} cannot be unpacked: {error}. It may be cut off or damaged; write it anew."
             raise InvalidData(msg) from error
         return target
+
+    def _counted(self, stream: Any, file: InputFile) -> Iterator[bytes]:  # noqa: ANN401 - any readable file
+        """The stream's chunks, up to what its file may unpack to: an archive with all members that were read of it.
+
+        Raises:
+            InvalidData: it is more.
+        """
+        of = self._unpacked.setdefault(file.path, _Unpacked())
+        of.begin(file.member)
+        allowed = max(_FREE_BYTES, file.size * _RATIO)
+        while chunk := stream.read(_CHUNK):
+            of.add(file.member, len(chunk))
+            if of.bytes > allowed:
+                raise InvalidData(_bomb(file, allowed, len(of.members)))
+            yield chunk
+
+
+@dataclass(slots=True)
+class _Unpacked:
+    """What has been unpacked of one file.
+
+    Attributes:
+        bytes: in all.
+        members: by member; None stands for the file itself.
+    """
+
+    bytes: int = 0
+    members: dict[str | None, int] = field(default_factory=dict)
+
+    def begin(self, member: str | None) -> None:
+        """Count a member anew: one that is unpacked again takes the place of what it was."""
+        self.bytes -= self.members.get(member, 0)
+        self.members[member] = 0
+
+    def add(self, member: str | None, size: int) -> None:
+        self.bytes += size
+        self.members[member] += size
+
+
+def _bomb(file: InputFile, allowed: int, members: int) -> str:
+    what = f"{file.label} unpacks"
+    if members > 1:
+        what = f"{file.label.removesuffix(f'/{file.member}')} unpacks, with {members} of its members,"
+    return (
+        f"{what} to more than {allowed} bytes from {file.size}: taken for a decompression bomb. "
+        "Unpack it by hand if it is not one."
+    )
 
 
 def _compression(file: InputFile, options: TextOptions) -> str | None:
@@ -102,18 +152,9 @@ def _decompressed(raw: Any, kind: str | None) -> Iterator[Any]:  # noqa: ANN401 
         yield raw
 
 
-def _copy(stream: Any, out: IO[bytes], file: InputFile, encoding: str) -> None:  # noqa: ANN401 - any readable file
+def _copy(chunks: Iterable[bytes], out: IO[bytes], file: InputFile, encoding: str) -> None:
     decoder = None if encoding == _UTF8 else codecs.getincrementaldecoder(encoding)()
-    allowed = max(_FREE_BYTES, file.size * _RATIO)
-    total = 0
-    while chunk := stream.read(_CHUNK):
-        total += len(chunk)
-        if total > allowed:
-            msg = (
-                f"{file.label} unpacks to more than {allowed} bytes from {file.size}: taken for a decompression bomb. "
-                "Unpack it by hand if it is not one."
-            )
-            raise InvalidData(msg)
+    for chunk in chunks:
         out.write(_decode(decoder, chunk, file, encoding) if decoder else chunk)
     if decoder:
         out.write(_decode(decoder, b"", file, encoding))

@@ -11,6 +11,9 @@ import pyarrow as pa
 import pytest
 
 from platform_pipelines.errors import InvalidData
+from platform_pipelines.formats.inputs import find_inputs
+from platform_pipelines.formats.options import TextOptions
+from platform_pipelines.formats.workspace import Workspace
 
 if TYPE_CHECKING:
     from platform_pipelines_tests.unit.drop import Drop
@@ -81,6 +84,41 @@ def test_a_bomb_is_refused_at_the_limit_that_is_shipped(drop: Drop, name: str, p
     assert len(packed) < 1 << 20
     with pytest.raises(InvalidData, match=f"{name} unpacks to more than 268435456 bytes from {len(packed)}: taken"):
         drop.read(name)
+
+
+def archive(members: int, rows: int) -> bytes:
+    """A zip of CSV files, each of two bytes a row."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as opened:
+        for number in range(members):
+            opened.writestr(f"{number}.csv", "1\n" * rows)
+    return packed.getvalue()
+
+
+def test_a_bomb_of_many_members_is_refused_as_a_whole(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No member unpacks to more than the archive may; one alone is read."""
+    monkeypatch.setattr("platform_pipelines.formats.workspace._FREE_BYTES", 1_000)
+    packed = archive(20, 100_000)
+    assert 200_000 < len(packed) * 250 < 20 * 200_000
+    drop.put("a.zip", packed)
+    with pytest.raises(InvalidData, match=r"a\.zip unpacks, with \d+ of its members, to more than \d+ bytes from "):
+        drop.read("a.zip")
+    assert len(drop.read("a.zip/3.csv")[0]) == 99_999
+
+
+def test_many_members_below_the_limit_are_read(drop: Drop) -> None:
+    drop.put("a.zip", archive(20, 100))
+    assert len(drop.read("a.zip")[0]) == 20 * 99
+
+
+def test_a_member_that_is_unpacked_again_counts_once(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform_pipelines.formats.workspace._FREE_BYTES", 1_000)
+    monkeypatch.setattr("platform_pipelines.formats.workspace._RATIO", 0)
+    drop.put("a.zip", archive(2, 200))
+    workspace = Workspace()
+    files = find_inputs(drop.folder, "a.zip", "csv")
+    for _ in range(3):
+        assert [workspace.plain(file, TextOptions()).stat().st_size for file in files] == [400, 400]
 
 
 @pytest.mark.parametrize("name", ["../a.csv", "/etc/passwd", "x/../../a.csv", "", "a\\b.csv"])
