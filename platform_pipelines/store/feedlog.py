@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from platform_pipelines.store.manifest import DataFile
 
 _EPOCH = re.compile(r"e(\d{6,})")
+#: why an epoch was begun; with it, it is
+_INFO = "epoch.json"
 _MANIFEST = re.compile(r"(\d{6,})\.json")
 _VERDICT = re.compile(r"(\d{6,})\.verdict\.json")
 _HELD = re.compile(r"(\d{6,})\.held-(\d{4,})\.json")
@@ -63,8 +65,22 @@ class FeedLog:
     # epochs
 
     def epochs(self) -> list[int]:
-        """All epochs begun, ascending."""
+        """All epochs begun, ascending.
+
+        The last is none where a process was killed before it had said why: the next that is begun takes its folder.
+        """
+        found = self._epoch_folders()
+        while found and not self._begun(found[-1]):
+            found.pop()
+        return found
+
+    def _epoch_folders(self) -> list[int]:
         return sorted(_numbers(self.folder, _EPOCH))
+
+    def _begun(self, epoch: int) -> bool:
+        """Whether anything but temporary files is in its folder."""
+        folder = self.epoch_folder(epoch)
+        return (folder / _INFO).exists() or not all(name.startswith(".") for name in _names(folder))
 
     def epoch_folder(self, epoch: int) -> Path:
         """Where an epoch's files lie."""
@@ -74,13 +90,13 @@ class FeedLog:
         """Begin the next epoch, durably, and return its number, which is higher than ``above``."""
         epoch = max([*self.epochs(), above]) + 1
         body = json.dumps({"reason": reason, "token": token, "created_at": created_at}).encode()
-        if not effects.create_if_absent(self.epoch_folder(epoch) / "epoch.json", body):
+        if not effects.create_if_absent(self.epoch_folder(epoch) / _INFO, body):
             raise OffsetConflict(self._conflict(f"epoch {epoch}"))
         return epoch
 
     def epoch_info(self, epoch: int) -> dict[str, str]:
         """Why, by which run and when the epoch was begun."""
-        path = self.epoch_folder(epoch) / "epoch.json"
+        path = self.epoch_folder(epoch) / _INFO
         with contextlib.suppress(FileNotFoundError, ValueError):
             info: dict[str, str] = json.loads(path.read_bytes())
             return info
@@ -266,10 +282,14 @@ class FeedLog:
     def sweep(self) -> None:
         """Remove attempts and marks that no manifest and no verdict refers to; call it with the lock held.
 
-        The sums over many batches are brought forward besides.
+        So are folders of epochs that were not begun. The sums over many batches are brought forward besides.
         """
-        for epoch in self.epochs():
+        begun = set(self.epochs())
+        for epoch in self._epoch_folders():
             folder = self.epoch_folder(epoch)
+            if epoch not in begun:
+                effects.remove(folder)
+                continue
             effects.sweep(folder)
             committed, sealed = set(self.sequences(epoch)), self.sealed(epoch)
             for name in _names(folder):

@@ -34,6 +34,15 @@ def epochs(project: Project) -> dict[str, list[int]]:
     return {feed.key: project.store.feed(feed).epochs() for feed in project.store.feeds("p")}
 
 
+def test_one_that_was_killed_as_it_began_the_epoch_is_repeated(world: World) -> None:
+    """The epoch says that it was reset: so it takes the source's schema as it is."""
+    project = two_feeds(world)
+    log = project.store.feed(Feed("p", "eu"))
+    log.epoch_folder(log.epochs()[-1] + 1).mkdir()
+    reset(project, "p", token=new_token())
+    assert log.epoch_info(log.epochs()[-1])["reason"] == "reset"
+
+
 @pytest.mark.parametrize(
     "act",
     [

@@ -90,6 +90,26 @@ def test_epochs_and_live_epoch(log: FeedLog) -> None:
     assert log.epoch_info(9) == {}
 
 
+def test_an_epoch_that_nobody_said_the_reason_of_is_not_begun(log: FeedLog) -> None:
+    """Whoever was killed there left a folder, and in it a temporary file at most."""
+    log.open_epoch("first run", "pt-1", "now")
+    log.commit(manifest())
+    stray = log.epoch_folder(2) / ".epoch.json.0123456789ab.tmp"
+    effects.make_folder(stray.parent)
+    stray.write_bytes(b"{")
+    assert log.epochs() == [1]
+    log.sweep()
+    assert not stray.parent.exists()
+    stray.parent.mkdir()
+    assert log.open_epoch("reset", "pt-2", "later") == 2
+    assert (log.epochs(), log.epoch_info(2)["reason"]) == ([1, 2], "reset")
+
+
+def test_an_epoch_that_holds_batches_is_begun_without_a_reason(log: FeedLog) -> None:
+    log.commit(manifest())
+    assert log.epochs() == [1]
+
+
 def test_last_and_sequences_are_numeric(log: FeedLog) -> None:
     assert log.last(1) is None
     for sequence in (1, 2, 10):
