@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import platform_pipelines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import CodeType, FrameType
 
 PACKAGE = Path(platform_pipelines.__file__).parent
@@ -60,10 +60,15 @@ def in_source(text: str, module: str) -> tuple[CallSite, ...]:
     """The calls with an effect in a module's source."""
     tree = ast.parse(text)
     own = _own_functions(tree) if module == EFFECTS else frozenset()
+    return named(tree, module, lambda call: effect_called(call, own))
+
+
+def named(tree: ast.Module, module: str, wanted: Callable[[ast.Call], str | None]) -> tuple[CallSite, ...]:
+    """The calls of a module for which ``wanted`` has a name, each with its own."""
     seen: Counter[str] = Counter()
     found = []
     for function, call, begin in _calls(tree, "", 0):
-        if (called := effect_called(call, own)) is not None:
+        if (called := wanted(call)) is not None:
             name = f"{module}:{function}:{called}"
             seen[name] += 1
             last = call.end_lineno or call.lineno
@@ -98,15 +103,25 @@ def of_frame(frame: FrameType) -> tuple[str, tuple[str, ...]]:
     through: list[str] = []
     above: FrameType | None = frame
     while above is not None:
-        module = _module(above.f_code.co_filename)
+        module = module_of(above)
         if module is not None and module != DURABLE:
-            name = _at(above.f_code, above.f_lasti, above.f_lineno, module)
+            name = at(above, module, call_sites)
             if module != EFFECTS:
                 return name or f"{module}:{above.f_code.co_name}:?", tuple(through)
             through += [name] if name else []
         above = above.f_back
     msg = "an effect that the package did not ask for"
     raise AssertionError(msg)
+
+
+def module_of(frame: FrameType) -> str | None:
+    """The module of the package that a frame runs, as a path inside of it; None if it is of none."""
+    return _module(frame.f_code.co_filename)
+
+
+def at(frame: FrameType, module: str, sites: Callable[[str], tuple[CallSite, ...]]) -> str | None:
+    """The name of the call that a frame is at, of those that ``sites`` has of its module; None if it is at none."""
+    return _at(frame.f_code, frame.f_lasti, frame.f_lineno, module, sites)
 
 
 @cache
@@ -116,9 +131,11 @@ def _module(file: str) -> str | None:
 
 
 @cache
-def _at(code: CodeType, instruction: int, line: int, module: str) -> str | None:
+def _at(
+    code: CodeType, instruction: int, line: int, module: str, of_module: Callable[[str], tuple[CallSite, ...]]
+) -> str | None:
     place = next(islice(code.co_positions(), instruction // 2, None))
-    sites = call_sites(module)
+    sites = of_module(module)
     exact = [site.name for site in sites if site.place == place]
     near = sorted((len(site.header), site.name) for site in sites if line in site.header)
     return exact[0] if exact else near[0][1] if near else None

@@ -72,8 +72,9 @@ class Case:
         """Whether it has to be said that an API is to have its records twice."""
         return self.destination == "http" and self.mode == "append"
 
-    def spec(self, accepted: str = "ab", **quality: Any) -> dict[str, Any]:
-        """The pipeline; its destinations' common part."""
+    def spec(self, accepted: str = "ab", *, attacked: bool = True, **quality: Any) -> dict[str, Any]:
+        """The pipeline, for the run under attack or those before it; its destinations' common part."""
+        keyed = self.mode in {"merge", "update", "delete"}
         mode = "replace" if self.mode == "partition_replace" else self.mode
         whole = self.mode == "replace" and not self.partitioned
         rule = {"id": "v", "type": "accepted", "field": "v", "values": list(accepted), "severity": "error"}
@@ -84,7 +85,7 @@ class Case:
             | ({"mode": "full_refresh"} if whole else {"mode": "incremental", "cursor": {"field": "at"}}),
             "transforms": [{"filter": "v <> 'd'"}],
             "quality": {"rules": [rule], **quality},
-            "destinations": {"mode": mode} | ({"key": ["id"]} if mode in {"merge", "update", "delete"} else {}),
+            "destinations": {"mode": mode} | ({"key": rare.key(self.kind, attacked=attacked)} if keyed else {}),
         } | rare.partitions(self.kind, by_value=self.partitioned)
 
     def prepare(self, site: Site) -> None:
@@ -96,11 +97,12 @@ class Case:
                 "destinations": {"mode": "merge", "key": ["id"]},
             }
             _ok(run(site.project(PRESENT, seed), RunRequest("seed")))
-        if self.kind != "first":
+        if self.kind not in rare.FIRST:
             widened = partial(rare.columns, self.kind, attacked=False)
+            project = site.project(BEFORE, self.spec("a", attacked=False), widened)
             with rare.surroundings(self.kind):
-                _ok(run(site.project(BEFORE, self.spec("a"), widened), RunRequest("p", partitions=self.keys)))
-            rare.lead_up(self.kind, site)
+                _ok(run(project, RunRequest("p", partitions=self.keys)))
+        rare.lead_up(self.kind, site)
 
     def site(self, root: Path, dsn: str) -> Site:
         """The project in that folder."""
@@ -123,6 +125,8 @@ class Case:
             rare.DAMAGED: [attacked.forgotten, attacked.again],
             rare.REWIND: [attacked.taken_back, attacked.again],
             rare.DESTRUCTIVE: [attacked.anew],
+            rare.INTEGERS: [attacked.anew],
+            rare.REKEYED: [attacked.anew],
             rare.SWEPT: [attacked.approve],
         }
         chosen = decided if self.kind in DECISIONS else steps.get(self.kind, [attacked.again])
@@ -153,7 +157,7 @@ class _Attacked:
         keys = ("eu",) if self.case.kind == "backfill" else None
         # asked for twice, an API is sent everything twice; a plain run finishes what was begun
         begun = self.case.destination == "http" and any(log.epochs()[-1] > 1 for log in self.site.logs())
-        destructive = self.case.sent_again or self.case.kind == rare.DESTRUCTIVE
+        destructive = self.case.sent_again or self.case.kind in rare.LOSING
         request = RunRequest("p", full_refresh=not begun, partitions=keys, allow_destructive=destructive)
         return run(self.project(), request)
 
@@ -208,8 +212,9 @@ def all_cases() -> list[Case]:
 
 def rare_cases() -> list[Case]:
     """What is special about some kinds is the same with most modes."""
-    merged = (DELETES, rare.SOFT, rare.FIELD, rare.REWIND)
-    any_mode = (rare.BY_DAY, rare.DESTRUCTIVE, rare.SWEPT, rare.DAMAGED, rare.EXPIRY, rare.MANY)
+    merged = (DELETES, rare.SOFT, rare.FIELD, rare.REWIND, rare.REKEYED)
+    of_types = (rare.DESTRUCTIVE, rare.INTEGERS, rare.TYPED)
+    any_mode = (rare.BY_DAY, rare.SWEPT, rare.DAMAGED, rare.EXPIRY, rare.MANY, *of_types)
     names = [*itertools.product(("merge",), merged), *itertools.product(("append", "merge", "replace"), any_mode)]
     return [Case(destination, *name) for name in names for destination in DESTINATIONS]
 
@@ -220,4 +225,5 @@ def pairwise(destination: str) -> list[Case]:
     pairs = [(i, j) for i in range(len(MODES)) for j in range(len(KINDS)) if (i + j) % len(DESTINATIONS) == place]
     usual = [Case(destination, MODES[i], KINDS[j]) for i, j in pairs]
     decision = DECISIONS[place % len(DECISIONS)]
-    return [*usual, Case(destination, "append", decision), Case(destination, "merge", DELETES)]
+    of_sql = [Case(destination, *names) for names in rare.OF_SQL.get(destination, ())]
+    return [*usual, Case(destination, "append", decision), Case(destination, "merge", DELETES), *of_sql]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from platform_pipelines import durable
-from platform_pipelines_tests.torture import callsites
+from platform_pipelines_tests.torture import callsites, sending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,12 +34,19 @@ class Point:
         kind: of effect.
         site: the call that asked for it: ``module:function:call``.
         through: calls of ``store.effects`` on the way.
+        sent_by: calls by which a load sent the statement, if it is one; see ``sending``.
     """
 
     moment: str
     kind: str
     site: str
     through: tuple[str, ...] = field(default=(), compare=False)
+    sent_by: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """All calls in the package that this is a moment of."""
+        return (self.site, *self.through, *self.sent_by)
 
 
 @dataclass
@@ -105,5 +112,6 @@ def hooked(hook: Callable[[str, str, str], None]) -> Iterator[None]:
 
 
 def _point(moment: str, kind: str) -> Point:
-    site, through = callsites.of_frame(sys._getframe(2))
-    return Point(moment, kind, site, through)
+    frame = sys._getframe(2)
+    site, through = callsites.of_frame(frame)
+    return Point(moment, kind, site, through, sending.of_frame(frame))

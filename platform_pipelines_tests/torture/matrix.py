@@ -115,14 +115,22 @@ class Attack:
             _checked(step(), what)
         self._verify(what)
 
-    def first_of_each(self, seen: set[Point]) -> list[int]:
+    def first_of_each(self, seen: set[Point], of: tuple[str, ...] = ("",)) -> list[int]:
         """The first moment of each effect that was not seen before; they are seen from now on.
 
+        Args:
+            seen: moments of calls.
+            of: how a call begins that a moment must have to count.
+
         An effect is a call in the package; one of ``store.effects`` is an effect of its own, whoever asked for it.
+        So is each call that sent a statement, behind which it counts: before it, all is as behind the one before.
         """
         found = []
         for number, point in enumerate(self.points):
-            new = {point, *(replace(point, site=site) for site in point.through)} - seen
+            if not any(call.startswith(of) for call in point.calls):
+                continue
+            calls = point.calls if point.moment == "after" else (point.site, *point.through)
+            new = {replace(point, site=call) for call in calls} - seen
             if new:
                 seen |= new
                 found.append(number)
