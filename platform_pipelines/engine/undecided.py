@@ -44,6 +44,6 @@ def _said(context: Context, version: Version) -> str:
     if held is None or (why := lost(log, held)):
         return read if held is None else f"{read} {why}"
     return (
-        f"{read} Mend the rules and run again, or the source and run with `--full-refresh`, or let the batch "
-        f"through with `pipelines run {version.feed.pipeline}{version.feed.option} --release`, or drop it with `--discard`."
+        f"{read} Mend the rules and run again, or the source and run with `--full-refresh`, or let the batch through "
+        f"with `pipelines run {version.feed.pipeline}{version.feed.option} --release`, or drop it with `--discard`."
     )

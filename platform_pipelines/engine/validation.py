@@ -126,8 +126,8 @@ def _closed(context: Context, manifest: Manifest, reason: str) -> str:
     name = context.pipeline.name
     return (
         f"The gate of `{name}` closed on batch {manifest.epoch}/{manifest.sequence} of {manifest.feed.key}: {reason} "
-        f"No destination was touched. Mend the rules and run again, or the source and run with `--full-refresh`, or "
-        f"let the batch through with `pipelines run {name}{manifest.feed.option} --release`, or drop it with `--discard`."
+        "No destination was touched. Mend the rules and run again, or the source and run with `--full-refresh`, or let "
+        f"the batch through with `pipelines run {name}{manifest.feed.option} --release`, or drop it with `--discard`."
     )
 
 
