@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from platform_pipelines.errors import InvalidData
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -20,20 +20,9 @@ def check_names(names: Sequence[str]) -> None:
     Raises:
         InvalidData: one has none, or two differ in case alone; naming the transform that mends it.
     """
-    seen: dict[str, str] = {}
-    for place, name in enumerate(names):
-        if not name:
-            msg = (
-                f"Column {place + 1} of {len(names)} ({_beside(names, place)}) has no name, and a table needs one. "
-                f'{_renamed("it", f"C{place}")} Or leave it out: `sql: "select * exclude (C{place}) from input"`.'
-            )
-            raise InvalidData(msg)
-        if (other := seen.setdefault(name.lower(), name)) != name:
-            msg = (
-                f"The columns {other!r} and {name!r} differ in case alone, and a load cannot tell them apart. "
-                f"{_renamed('the second', f'{name}_1')} Or rename one where the rows come from."
-            )
-            raise InvalidData(msg)
+    likely = [f"{name}_1" if name else f"C{place}" for place, name in enumerate(names)]
+    for _, msg in _faults(names, likely):
+        raise InvalidData(msg)
 
 
 def check_kept(names: Sequence[str], known_as: Sequence[str], after: Iterable[str], origins: Mapping[str, str]) -> None:
@@ -48,9 +37,30 @@ def check_kept(names: Sequence[str], known_as: Sequence[str], after: Iterable[st
     Raises:
         InvalidData: one has; see :func:`check_names`.
     """
-    made_up = {shown for name, shown in zip(names, known_as, strict=True) if name != shown}
-    if any(name in made_up and origins.get(name, name) == name for name in after):
-        check_names(names)
+    made_up = {shown: place for place, (name, shown) in enumerate(zip(names, known_as, strict=True)) if name != shown}
+    kept = sorted(made_up[name] for name in after if name in made_up and origins.get(name, name) == name)
+    faults = dict(_faults(names, known_as)) if kept else {}
+    if faults:  # of a column that was mended by a transform nothing is said
+        place = next((place for place in kept if place in faults), kept[0])
+        raise InvalidData(faults.get(place) or _renamed(f"the column {names[place]!r}", known_as[place]))
+
+
+def _faults(names: Sequence[str], known_as: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """The places of columns that have no name, or one that differs from another in case alone, and what to do."""
+    seen: dict[str, str] = {}
+    for place, (name, shown) in enumerate(zip(names, known_as, strict=True)):
+        if not name:
+            msg = (
+                f"Column {place + 1} of {len(names)} ({_beside(names, place)}) has no name, and a table needs one. "
+                f'{_renamed("it", shown)} Or leave it out: `sql: "select * exclude ({shown}) from input"`.'
+            )
+            yield place, msg
+        elif (other := seen.setdefault(name.lower(), name)) != name:
+            msg = (
+                f"The columns {other!r} and {name!r} differ in case alone, and a load cannot tell them apart. "
+                f"{_renamed('the second', shown)} Or rename one where the rows come from."
+            )
+            yield place, msg
 
 
 def check_beside(names: Sequence[str], known: Sequence[str], table: str) -> None:

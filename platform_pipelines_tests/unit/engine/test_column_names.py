@@ -76,6 +76,26 @@ def test_no_transform_passes_on_a_name_that_was_made_up(
     assert {str(row["b"]) for row in world.rows()} == {"20"}
 
 
+@pytest.mark.parametrize(
+    ("landed", "way_out", "second"),
+    [
+        (("a", "A", "b", "B"), "select * rename (A_1 as x) from input", "rename (B_1 as NAME)"),
+        (("a", "a_1", "A"), "select * rename (a_1 as x) from input", "rename (A_1_1 as NAME)"),
+        (("a", "A", "a_1"), "select * rename (A_1 as x) from input", "rename (a_1_1 as NAME)"),
+    ],
+)
+def test_the_name_to_write_is_that_of_the_column_that_is_left(
+    world: World, landed: tuple[str, ...], way_out: str, second: str
+) -> None:
+    world.put(pa.table({"id": [1], "at": [at(1)], **{name: [place] for place, name in enumerate(landed)}}))
+    report = world.run(world.project(transforms=[{"sql": way_out}]))
+    assert report.status == "failed"
+    assert second in str(report.error)
+    again = {"sql": f"select * {second.replace('NAME', 'y')} from input"}
+    assert world.run(world.project(transforms=[{"sql": way_out}, again])).status == "success"
+    assert world.rows()[0]["y"] == (3 if len(landed) == 4 else 2)
+
+
 def test_the_name_may_be_given_to_another_column(world: World) -> None:
     world.put(pa.table({"id": [1], "at": [at(1)], "a": [10], "A": [20]}))
     report = world.run(world.project(transforms=[{"map": {"id": "id", "at": "at", "A_1": "a", "b": "A_1"}}]))
