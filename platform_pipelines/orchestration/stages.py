@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import dagster as dg
 
 from platform_pipelines.engine.report import Landed, Loaded, Validated
-from platform_pipelines.errors import DataError, GateClosed
+from platform_pipelines.errors import DataError, GateClosed, StoreCorrupt
 from platform_pipelines.orchestration.naming import destination_key, landing_key, validated_key
 
 if TYPE_CHECKING:
@@ -56,14 +56,14 @@ class Stage:
     def outcomes(self, context: Context, feeds: Sequence[Feed]) -> Iterator[Outcome]:
         """Work on all feeds, in order.
 
-        A fault of the data concerns its own feed. Any other error, such as a
-        system that cannot be reached, would meet the feeds behind it as well:
-        it is the last outcome.
+        A fault of the data, or of the log, concerns its own feed. Any other error,
+        such as a system that cannot be reached, would meet the feeds behind it as
+        well: it is the last outcome.
         """
         for feed in feeds:
             outcome = self._try(context, feed)
             yield outcome
-            if outcome.error is not None and not isinstance(outcome.error, DataError):
+            if outcome.error is not None and not isinstance(outcome.error, DataError | StoreCorrupt):
                 return
 
     def _try(self, context: Context, feed: Feed) -> Outcome:
@@ -101,7 +101,7 @@ class Landing(Stage):
         if len(feeds) > 1:
             try:
                 landed = land(context, feeds)
-            except DataError:
+            except (DataError, StoreCorrupt):
                 # Which feed it was shows when each is tried by itself; what is committed is not read again.
                 yield from super().outcomes(context, feeds)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import pytest
 
 from platform_pipelines_tests.orchestration.conftest import DAILY, ORDERS
 
@@ -64,6 +65,20 @@ def test_what_a_destination_missed_is_brought_by_the_next_run(sandbox: Sandbox, 
         assert sandbox.sql("copy", "select count(*), count(distinct id) from orders") == [(7, 7)]
         third = run_job(sandbox, instance)
         assert made(third, "copy") == DAYS[2:]
+
+
+@pytest.mark.parametrize("damaged", [DAYS[0], DAYS[2]], ids=["not due", "due"])
+def test_a_damaged_log_holds_up_no_other_partition_that_a_destination_missed(
+    sandbox: Sandbox, instance: dg.DagsterInstance, damaged: str
+) -> None:
+    sandbox.write("orders.yaml", ORDERS + DAILY + "retries: {max: 0}\n")
+    assert run_job(sandbox, instance).success
+    (sandbox.folder / f"store/orders/feeds/p-{damaged}/e000001/000001.json").write_text("{}")
+    sandbox.write("orders.yaml", ORDERS + COPY + DAILY + "retries: {max: 0}\n")
+    result = run_job(sandbox, instance)
+    (failed,) = result.get_step_failure_events()
+    assert f"--reset --partition {damaged}" in str(failed.step_failure_data.error)
+    assert sorted(map(str, made(result, "copy"))) == [day for day in DAYS if day != damaged]
 
 
 def test_what_a_destination_missed_is_not_brought_by_a_run_without_it(
