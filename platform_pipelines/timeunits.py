@@ -125,7 +125,8 @@ def _kept(kind: Any, units: Mapping[str, str]) -> Any:  # noqa: ANN401 - types o
     if t.is_timestamp(kind):
         return pa.timestamp(units.get(kind.unit, kind.unit), kind.tz)
     if t.is_map(kind):
-        return pa.map_(_kept(kind.key_type, units), _kept(kind.item_type, units))
+        made: Any = pa.map_  # its stubs know no fields
+        return made(_field(kind.key_field, units), _field(kind.item_field, units), keys_sorted=kind.keys_sorted)
     if t.is_struct(kind):
         return pa.struct([_field(each, units) for each in kind])
     if t.is_fixed_size_list(kind):

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 
 from platform_pipelines.timeunits import cast, parquet_schema, text_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 INFINITE = 2**63 - 1
 UNITS = ("s", "ms", "us", "ns")
@@ -111,3 +114,13 @@ def test_names_metadata_and_nullability_stay() -> None:
     assert changed.field("x").metadata == {b"k": b"v"}
     assert changed.metadata == {b"m": b"n"}
     assert changed.field("x").type == pa.list_(item.with_type(pa.timestamp("ms")))
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("schema_in", [parquet_schema, text_schema])
+def test_a_map_without_other_units_keeps_its_type(
+    schema_in: Callable[[pa.Schema], pa.Schema], *, ordered: bool
+) -> None:
+    item = pa.field("value", pa.int64(), nullable=False, metadata={"a": "b"})
+    schema = pa.schema([("m", pa.map_(pa.string(), item, keys_sorted=ordered))])
+    assert schema_in(schema).equals(schema, check_metadata=True)
